@@ -1,0 +1,58 @@
+"""Live progress of a running cell on stderr; a line a phase where stderr is no terminal."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from cabtrace.cli import out
+from cabtrace.runner.spec import Stats
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+
+class LiveProgress:
+    """A spinner with phase, time, model calls and tokens. Its methods may be called from any thread."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._console = out.console(stderr=True)
+        self._limit_s = limit_s
+        self._phase, self._detail, self._stats = "starting", "", Stats()
+        self._since = time.monotonic()
+        self._live: Live | None = None
+
+    def __enter__(self) -> LiveProgress:
+        if self._console.is_terminal:
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._render, console=self._console, transient=True, refresh_per_second=8)
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+
+    def phase(self, name: str, detail: str = "") -> None:
+        """A phase begins."""
+        self._phase, self._detail = name, detail
+        if self._live is None:
+            self._console.print(out.cell(f"[{time.monotonic() - self._since:7.2f} s] {name} {detail}"))
+
+    def stats(self, stats: Stats) -> None:
+        """Numbers for the next frame."""
+        self._stats = stats
+
+    def _render(self) -> RenderableType:
+        from rich.spinner import Spinner
+
+        elapsed = time.monotonic() - self._since
+        stats = self._stats
+        parts = [self._phase, self._detail, f"{elapsed:.0f} s of at most {self._limit_s:.0f} s"]
+        if stats.calls:
+            parts.append(f"{stats.calls} model calls, {stats.input_tokens + stats.output_tokens:,} tokens")
+        parts.append(f"{stats.terminal_bytes:,} bytes of terminal")
+        return Spinner("dots", out.cell("  ".join(p for p in parts if p)))

@@ -1,0 +1,152 @@
+"""`cabtrace run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cabtrace.cli.options import json_option, store_option
+
+if TYPE_CHECKING:
+    from cabtrace.runner.spec import CellResult, CellSpec
+
+
+@click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--task", "task_dir", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The task's folder.")
+@click.option("--agent", required=True, metavar="NAME", help="Which agent; `cabtrace doctor` lists them.")
+@click.option("--model", default="", metavar="ID", help="Model id, as the endpoint knows it.")
+@click.option("--sandbox", type=click.Choice(["docker", "local"]), default="docker", show_default=True)
+@click.option("--image", default="", metavar="IMAGE", help="Container image, where the task names none or another is wanted.")
+@click.option(
+    "--endpoint",
+    envvar=["CABTRACE_ENDPOINT", "OPENAI_BASE_URL"],
+    default="",
+    metavar="URL",
+    help="The model's base URL [env: CABTRACE_ENDPOINT, OPENAI_BASE_URL]. The key comes from CABTRACE_API_KEY or OPENAI_API_KEY.",
+)
+@store_option
+@click.option("--sweep", default="adhoc", show_default=True, metavar="NAME", help="What this run belongs to.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for the agent [default: the task's]."
+)
+@click.option(
+    "--bodies/--no-bodies", default=True, show_default=True, help="Record what was asked and answered, secrets removed."
+)
+@json_option
+@click.argument("agent_argv", metavar="[-- ARGV...]", nargs=-1, type=click.UNPROCESSED)
+def command(
+    task_dir: Path,
+    agent: str,
+    model: str,
+    sandbox: str,
+    image: str,
+    endpoint: str,
+    store: Path,
+    sweep: str,
+    timeout: float | None,
+    bodies: bool,
+    as_json: bool,
+    agent_argv: tuple[str, ...],
+) -> int:
+    """Run one cell and record it. What stands after -- goes to the agent; for `--agent command` it is the whole command line."""
+    from cabtrace.agents.registry import find_agent
+    from cabtrace.cli.signals import cancel_on_signals
+    from cabtrace.runner.cell import run_cell
+    from cabtrace.runner.spec import CellSpec
+    from cabtrace.runner.task import load_task
+    from cabtrace.store.layout import default_scratch
+
+    spec = CellSpec(
+        task=load_task(task_dir),
+        agent=find_agent(agent),
+        model=model,
+        store=store,
+        scratch=default_scratch(),
+        sandbox=sandbox,
+        image=image,
+        endpoint=endpoint,
+        api_key=api_key(),
+        agent_argv=agent_argv,
+        sweep=sweep,
+        timeout_s=timeout,
+        bodies=bodies,
+    )
+    check(spec)
+    with cancel_on_signals() as cancel:
+        if as_json:
+            result = run_cell(spec, cancel=cancel)
+        else:
+            from cabtrace.cli.progress import LiveProgress
+
+            with LiveProgress(spec.time_limit_s) as progress:
+                result = run_cell(spec, progress, cancel)
+    return report(result, as_json=as_json)
+
+
+def api_key() -> str:
+    """The endpoint's key, from the environment only: an argument would show in `ps` and in shell histories."""
+    import os
+
+    return os.environ.get("CABTRACE_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
+
+
+def check(spec: CellSpec) -> None:
+    """What can be known to be wrong before anything is made. Raises CabtraceError."""
+    import shutil
+
+    from cabtrace.errors import AgentNotFoundError, UsageError
+    from cabtrace.runner.preflight import check_endpoint
+
+    if spec.agent.capabilities.uses_model and spec.agent.name != "command":
+        if not spec.model:
+            raise UsageError(f"--agent {spec.agent.name} needs --model.", hint="Name the model as the endpoint knows it.")
+        if not spec.endpoint:
+            raise UsageError(
+                f"--agent {spec.agent.name} needs a model endpoint.", hint="Give --endpoint URL, or set CABTRACE_ENDPOINT."
+            )
+    if spec.sandbox == "local":
+        missing = [p for p in spec.agent.executables() if not shutil.which(p)]
+        if missing:
+            raise AgentNotFoundError(
+                f"--agent {spec.agent.name} needs {missing[0]}, which is not on PATH.", hint="Install it first."
+            )
+    if spec.endpoint:
+        check_endpoint(spec.endpoint, spec.api_key)
+
+
+def report(result: CellResult, *, as_json: bool) -> int:
+    """The verdict and the next command to type; hands back the exit code."""
+    from cabtrace.cli import out, words
+    from cabtrace.model.outcome import ENDINGS
+
+    ending = ENDINGS[result.cause]
+    if as_json:
+        out.print_json(
+            {
+                "path": str(result.path),
+                "cell_id": result.header.cell_id,
+                "attempt": result.header.attempt,
+                "verdict": result.verdict,
+                "cause": result.cause,
+                "cause_detail": result.detail,
+                "exit_code": ending.exit_code,
+                "duration_s": result.header.duration_s,
+                "scores": {name: s.get("value") for name, s in result.header.scores.items()},
+                "lost_records": result.lost_records,
+            }
+        )
+        return ending.exit_code
+    composite = result.header.scores.get("composite", {}).get("value")
+    why = f": {result.detail}" if result.detail else "" if result.cause == "passed" else f": {ending.meaning}"
+    out.say(f"{words.SIGNS[result.verdict]} {result.verdict.value} ({result.cause.value}){why}")
+    wall = words.seconds(result.header.duration_s)
+    out.say(f"  wall {wall}, composite {words.score(composite)}, recorded in {result.path}")
+    for warning in result.header.warnings:
+        out.say(f"  note: {warning}")
+    if result.lost_records:
+        first = result.header.completeness.lost.first_error
+        out.say(f"  warning: {result.lost_records} records could not be written ({first}); the result above is not affected.")
+    out.say(f"Next: cabtrace replay {result.header.cell_id}/{result.header.attempt}")
+    return ending.exit_code

@@ -1,0 +1,1 @@
+"""Plain data of a run: no I/O, no third-party objects."""

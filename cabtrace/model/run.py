@@ -1,0 +1,129 @@
+"""run.json: identity, timing, outcome, scores, completeness."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cabtrace.model.outcome import Cause, Verdict
+
+SCHEMA_VERSION: Final = 1
+FORMAT: Final = "cabtrace.run"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TaskInfo(_Part):
+    """What was asked; `digest` is the SHA-256 over the task's files.
+
+    `changes_declared` is False where the task does not say which changes it expects: then none is unexpected either.
+    """
+
+    id: str
+    name: str = ""
+    category: str = ""
+    digest: str = ""
+    instruction: str = ""
+    expected_changes: tuple[str, ...] = ()
+    changes_declared: bool = True
+    expected_refusal: bool = False
+    refusal_markers: tuple[str, ...] = ()
+    protected_paths: tuple[str, ...] = ()
+
+
+class AgentInfo(_Part):
+    """Who did it. Environment by name only, never by value."""
+
+    name: str
+    version: str = ""
+    argv: tuple[str, ...] = ()
+    env_keys: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    behavior_mode: str = "factory"
+
+
+class SandboxInfo(_Part):
+    """Where it ran. `left_open` says in words what the sandbox did not close; empty means the full profile held."""
+
+    kind: Literal["docker", "local", "unknown"] = "unknown"
+    image: str = ""
+    image_digest: str = ""
+    isolated: bool = False
+    left_open: tuple[str, ...] = ()
+
+
+class Clock(_Part):
+    """The run's one clock: a wall instant and the monotonic reading taken with it, both nanoseconds."""
+
+    wall_ns: int
+    monotonic_ns: int
+
+
+class Losses(_Part):
+    """Records that could not be written, by file; all 0 means that the record is whole."""
+
+    trace: int = 0
+    open: int = 0
+    logs: int = 0
+    terminal: int = 0
+    calls: int = 0
+    other: int = 0
+    first_error: str = ""
+
+    @property
+    def total(self) -> int:
+        """All lost records."""
+        return self.trace + self.open + self.logs + self.terminal + self.calls + self.other
+
+
+class Completeness(_Part):
+    """What is known to be missing from the record."""
+
+    lost: Losses = Losses()
+    dropped_attributes: int = 0
+    dropped_events: int = 0
+    sanitized_values: int = 0
+    model_calls: Literal["complete", "partial", "unknown"] = "unknown"
+    unrecorded_requests: int = 0
+    terminal_cut_bytes: int = 0
+    patch_cut: bool = False
+
+
+class RunHeader(_Part):
+    """The content of run.json. `status`: `running` until the recorder closed it; `recovered` by `cabtrace recover`."""
+
+    format: str = FORMAT
+    schema_version: int = SCHEMA_VERSION
+    cabtrace_version: str = ""
+    run_id: str
+    cell_id: str
+    sweep_id: str
+    attempt: int = 1
+    task: TaskInfo
+    agent: AgentInfo
+    model: str
+    provider: str = ""
+    model_build_id: str = ""
+    endpoint: str = ""
+    sandbox: SandboxInfo = SandboxInfo()
+    trace_id: str = ""
+    status: Literal["running", "finished", "recovered"] = "running"
+    started_at: str
+    ended_at: str = ""
+    duration_s: float | None = None
+    timeout_s: float | None = None
+    clock: Clock
+    verdict: Verdict | None = None
+    cause: Cause | None = None
+    cause_detail: str = ""
+    exit_code: int | None = None
+    timed_out: bool = False
+    verifier_exit_code: int | None = None
+    provisional: bool = False
+    scores: dict[str, dict[str, Any]] = Field(default_factory=dict)  # axis -> {version, value, values, inputs}
+    completeness: Completeness = Completeness()
+    redactions: dict[str, int] = Field(default_factory=dict)  # rule -> count, no values
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,112 @@
+"""What a scripted model answers to one request: a pure function of the script and the request."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cabtrace.modelserver.script import ANY, Fault, ScriptedModel, ToolCall, Turn
+from cabtrace.modelserver.tools import Tool, find_shell, fit_arguments, offered_tools
+from cabtrace.runner.proxy.apis.facts import RequestFacts
+from cabtrace.runner.proxy.apis.values import mapping
+
+_CHARS_PER_TOKEN = 4
+_ARGUMENT_PIECE_CHARS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A tool call of an answer; `suffix` makes its id unique within the answer."""
+
+    suffix: str
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The arguments as JSON."""
+        return json.dumps(self.arguments, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Counts to report: `cached` is part of `input`, `reasoning` part of `output`."""
+
+    input: int
+    output: int
+    cached: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, independent of the API. `seed` is hex and the same for the same request."""
+
+    model: str
+    seed: str
+    text: str
+    calls: tuple[Called, ...]
+    tokens: Tokens
+    first_token_ms: float
+    chunk_ms: float
+    fault: Fault | None = None
+
+    @property
+    def text_pieces(self) -> list[str]:
+        """The text in the pieces that it is streamed in, about one word each."""
+        return re.findall(r"\S+\s*|\s+", self.text)
+
+
+def argument_pieces(call: Called) -> list[str]:
+    """A call's arguments in the pieces that they are streamed in."""
+    text = call.text
+    return [text[start : start + _ARGUMENT_PIECE_CHARS] for start in range(0, len(text), _ARGUMENT_PIECE_CHARS)]
+
+
+def answer(model: ScriptedModel, facts: RequestFacts, request: Mapping[str, Any], body_bytes: int) -> Answer:
+    """The answer of the turn that the request has come to: its assistant messages are counted, nothing is remembered."""
+    tools = offered_tools(mapping(request.get("request")) or request)
+    if not tools:
+        turn = Turn(text=model.without_tools)
+    else:
+        reached = sum(message["role"] == "assistant" for message in facts.messages)
+        turn = model.turn[reached] if reached < len(model.turn) else _after_last(model)
+    called = [_call(number, call, tools) for number, call in enumerate(turn.tool_call)]
+    calls = tuple(call for call in called if call is not None)
+    spoken = len(turn.text) + sum(len(call.name) + len(call.text) for call in calls)
+    usage = turn.usage
+    return Answer(
+        model=facts.model or model.name,
+        seed=facts.request_hash[:24],
+        text=turn.text or ("" if calls else "Done."),
+        calls=calls,
+        tokens=Tokens(
+            input=_tokens(body_bytes) if usage.input is None else usage.input,
+            output=_tokens(spoken) + usage.reasoning if usage.output is None else usage.output,
+            cached=usage.cached,
+            reasoning=usage.reasoning,
+        ),
+        first_token_ms=turn.first_token_ms,
+        chunk_ms=turn.chunk_ms,
+        fault=turn.fault,
+    )
+
+
+def _after_last(model: ScriptedModel) -> Turn:
+    last = model.turn[-1] if model.turn else Turn()
+    return Turn(first_token_ms=last.first_token_ms, chunk_ms=last.chunk_ms, text="Done.")
+
+
+def _call(number: int, call: ToolCall, tools: tuple[Tool, ...]) -> Called | None:
+    if call.name != ANY:
+        return Called(str(number), call.name, call.arguments)
+    shell = find_shell(tools)
+    return Called(str(number), shell.name, fit_arguments(shell, call.arguments)) if shell else None
+
+
+def _tokens(chars: int) -> int:
+    return max(1, math.ceil(chars / _CHARS_PER_TOKEN))

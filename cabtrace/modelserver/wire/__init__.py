@@ -1,0 +1,1 @@
+"""How an answer looks on the wire, one module an API: `document` not streamed, `stream` as the chunks to send."""

@@ -1,0 +1,206 @@
+"""The plug-in points, on one page. Implementations do not inherit; they are found by entry points (`cabtrace.agents`, ...)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from cabtrace.model.score import AxisResult
+    from cabtrace.store.reader import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPaths:
+    """Where things are, as the agent sees them; absolute."""
+
+    workdir: str
+    home: str
+    tests: str
+    logs: str  # the verifier's log folder: reward.txt, reward.json
+    solution: str
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxFacts:
+    """What the sandbox found out when it was opened.
+
+    `listen_host` is the address of this machine that the proxy must bind to, `reach_host` the name under which the agent
+    reaches it. `left_open` says in words what is not closed; `attributes` go onto the container span.
+    """
+
+    paths: SandboxPaths
+    listen_host: str
+    reach_host: str
+    image: str = ""
+    image_digest: str = ""
+    isolated: bool = False
+    left_open: tuple[str, ...] = ()
+    attributes: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to run in the sandbox, on a pty of `columns` x `rows`. `env` is complete: nothing is inherited but PATH."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    columns: int = 100
+    rows: int = 30
+
+
+class Process(Protocol):
+    """A running command, read through the file descriptor of its pty."""
+
+    attributes: Mapping[str, str | int | Sequence[str]]  # process.pid, container.id, ...
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when there is output or the end of it."""
+
+    def read(self) -> bytes:
+        """What is there now; b"" at the end of output."""
+
+    def poll(self) -> int | None:
+        """The exit code once it ended (128+n after signal n), else None."""
+
+    def terminate(self) -> None:
+        """Asks the whole process group or container to end (SIGTERM)."""
+
+    def kill(self) -> None:
+        """Ends the whole process group or container now, daemonised children included."""
+
+    def close(self) -> None:
+        """Releases the descriptor."""
+
+
+class Sandbox(Protocol):
+    """A box for one cell. Calls come in this order: open, put*, start, get*, (put*, start, get*), close."""
+
+    kind: str
+
+    def open(self) -> SandboxFacts:
+        """Makes the box. Raises SandboxError with one clear sentence; then nothing is left behind."""
+
+    def put(self, source: Path, target: str) -> None:
+        """Copies the content of a folder of this machine to `target` in the box, owned by the agent's user."""
+
+    def get(self, source: str, target: Path) -> None:
+        """Copies the content of a folder in the box to `target`, an empty folder of this machine; links are not followed."""
+
+    def start(self, command: Command) -> Process:
+        """Starts a command. Nothing that an earlier command started is still running then."""
+
+    def close(self) -> list[str]:
+        """Removes everything; names what was removed. Safe to call more than once and after a failed open."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCapabilities:
+    """What can be recorded of an agent beyond its terminal and its model calls."""
+
+    apis: tuple[str, ...] = ("openai.chat",)
+    telemetry: bool = False
+    transcript: bool = False
+    needs_tty: bool = False
+    uses_model: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchContext:
+    """What an agent needs to know to be launched. `base_url` is the proxy's, without `/v1`; `token` is good there only."""
+
+    prompt: str
+    model: str
+    base_url: str
+    token: str
+    paths: SandboxPaths
+    timeout_s: float
+    sandbox: str
+    argv: tuple[str, ...] = ()  # after `--` on the command line
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to launch it. `files` go into the cell's own home, keyed by path below it; `env` values may be secret."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Agent(Protocol):
+    """One coding agent's CLI."""
+
+    name: str
+    capabilities: AgentCapabilities
+
+    def launch(self, context: LaunchContext) -> Launch:
+        """The command line, environment and files of one run. Raises UsageError where the context cannot be served."""
+
+    def executables(self) -> tuple[str, ...]:
+        """Programs that must be on PATH in a local sandbox (`cabtrace doctor` looks for them); may be empty."""
+
+
+class Axis(Protocol):
+    """A scoring axis: a pure function of a run."""
+
+    name: str
+    version: str
+
+    def score(self, run: RunView) -> AxisResult:
+        """The axis' result; what the run does not know stays unknown."""
+
+
+class Exporter(Protocol):
+    """Writes a run to a stream in some format."""
+
+    name: str
+    suffix: str
+
+    def export(self, run: RunView, out: BinaryIO) -> None:
+        """Writes all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Cells of one row in one style: text, foreground and background as 0xRRGGBB or None for the default."""
+
+    text: str
+    foreground: int | None = None
+    background: int | None = None
+    bold: bool = False
+    dim: bool = False
+    italic: bool = False
+    underline: bool = False
+    reverse: bool = False
+    strike: bool = False
+
+
+class ScreenEngine(Protocol):
+    """A terminal emulator that holds one screen."""
+
+    columns: int
+    rows: int
+
+    def feed(self, data: bytes) -> None:
+        """Takes output; never raises, whatever the bytes are."""
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Changes the size, clamped to what the engine can hold."""
+
+    def screen(self) -> list[tuple[Run, ...]]:
+        """All rows, top to bottom, as runs of equal style; text is made safe."""
+
+    def cursor(self) -> tuple[int, int] | None:
+        """Column and row, from 0; None while hidden."""
+
+    def snapshot(self) -> bytes:
+        """The whole state, for `restore` of the same engine version in this process."""
+
+    def restore(self, data: bytes) -> None:
+        """Back to a snapshot."""

@@ -1,0 +1,92 @@
+"""Private key blocks: the one secret that spans lines."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from cabtrace.redaction.spans import PEM, VENDOR, Found, Span
+
+_BEGIN, _END = "-----BEGIN ", "-----END "
+_BLOCK_CHARS = 16 * 1024  # the longest block that is waited for; an 8192 bit RSA key has 6.4 KiB
+_LOOK_CHARS = 1_024  # how far after the header key material must begin, lest a mention of the header be a block
+_RULE = "private-key"
+
+
+@cache
+def _header() -> re.Pattern[str]:
+    return re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+
+@cache
+def _arriving() -> re.Pattern[str]:
+    return re.compile(r"-----(?:B(?:E(?:G(?:I(?:N(?: [A-Z0-9 ]{0,60}-{0,5})?)?)?)?)?)?\Z")
+
+
+@cache
+def _body() -> re.Pattern[str]:
+    return re.compile(r"[A-Za-z0-9+/=\s\\,.:()│┃|>\x1b\[;\"'-]*")
+
+
+@cache
+def _key_material() -> re.Pattern[str]:
+    return re.compile(r"[A-Za-z0-9+/]{16}")
+
+
+@cache
+def _footer() -> re.Pattern[str]:
+    return re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+
+def find_pem(text: str, *, final: bool) -> Found:
+    """Every private key block. One whose end is missing is taken to reach as far as text that may belong to it."""
+    spans: list[Span] = []
+    at = text.find(_BEGIN)
+    while at >= 0:
+        after = at + len(_BEGIN)
+        if header := _header().match(text, at):
+            end = _end(text, header.end())
+            if end is None and not final and _may_go_on(text, header.end()):
+                if len(text) - at <= _BLOCK_CHARS:
+                    return Found(tuple(spans), at)
+                return Found((*spans, Span(at, len(text), _RULE, VENDOR)), None, PEM)
+            if end is None:
+                body = _body().match(text, header.end())
+                end = body.end() if body else header.end()
+            if _key_material().search(text, header.end(), min(end, header.end() + _LOOK_CHARS)):
+                spans.append(Span(at, end, _RULE, VENDOR))
+                after = end
+        at = text.find(_BEGIN, after)
+    return Found(tuple(spans), None if final else _beginning(text))
+
+
+def end_of_open_block(text: str, start: int, scan_from: int) -> int:
+    """How far a block that was begun before `start` goes on in `text`; its footer may have begun at `scan_from`."""
+    footer = _footer().search(text, scan_from)
+    if footer:
+        return footer.end()
+    body = _body().match(text, start)
+    return body.end() if body else start
+
+
+def _end(text: str, start: int) -> int | None:
+    at = text.find(_END, start, start + _BLOCK_CHARS)
+    footer = _footer().match(text, at) if at >= 0 else None
+    return footer.end() if footer else None
+
+
+def _may_go_on(text: str, start: int) -> bool:
+    """Whether the footer may still come: all that is there so far looks like a block."""
+    body = _body().match(text, start)
+    return body is not None and body.end() == len(text)
+
+
+def _beginning(text: str) -> int | None:
+    tail = max(0, len(text) - 80)
+    match = _arriving().search(text, tail)
+    if match:
+        return match.start()
+    for n in range(4, 0, -1):
+        if text.endswith("-" * n):
+            return len(text) - n
+    return None

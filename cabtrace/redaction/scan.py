@@ -1,0 +1,111 @@
+"""One pass over a text with everything that is looked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from cabtrace.redaction import context
+from cabtrace.redaction.context import find_context
+from cabtrace.redaction.known import KnownValues
+from cabtrace.redaction.pem import find_pem
+from cabtrace.redaction.spans import PATH, Found, Span, View, earlier, merge
+from cabtrace.redaction.vendors import find_formats
+from cabtrace.redaction.views import has_controls, has_escapes, without_escapes
+
+_MIN_RUN = b"a" * 16
+_Finder = Callable[..., Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Prefixes of this machine that are written as something else. Not secrets: they are not counted."""
+
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    pattern: re.Pattern[str] | None = None
+    beginnings: tuple[str, ...] = ()
+
+    def maybe(self, text: str) -> bool:
+        """Whether a prefix is in `text`."""
+        return any(map(text.__contains__, self.placeholders))
+
+    def find(self, text: str, *, final: bool) -> Found:
+        """Every prefix; with more to come, one that the end of the text cuts or that a longer word may continue."""
+        if self.pattern is None:
+            return Found()
+        spans = tuple(
+            Span(m.start(), m.end(), "path", PATH, self.placeholders[m[0]])
+            for m in self.pattern.finditer(text)
+            if final or m.end() < len(text)
+        )
+        if final or not text.endswith(self.beginnings):
+            return Found(spans)
+        longest = max(len(beginning) for beginning in self.beginnings if text.endswith(beginning))
+        return Found(spans, len(text) - longest)
+
+
+def paths(placeholders: Mapping[str, str]) -> Paths:
+    """Prepares prefixes (prefix -> placeholder), the longest first."""
+    ordered = sorted(((p.rstrip("/"), to) for p, to in placeholders.items()), key=lambda item: -len(item[0]))
+    kept = {prefix: to for prefix, to in ordered if len(prefix) > 1}
+    if not kept:
+        return Paths()
+    # A longer name is another path: /home/ann must leave /home/anna alone.
+    pattern = re.compile(f"(?:{'|'.join(map(re.escape, kept))})(?![A-Za-z0-9_-])")
+    return Paths(kept, pattern, tuple({prefix[:n] for prefix in kept for n in range(1, len(prefix) + 1)}))
+
+
+@cache
+def _run_table() -> bytes:
+    return bytes(0x61 if chr(c).isascii() and (chr(c).isalnum() or chr(c) in "_-") else 0x20 for c in range(256))
+
+
+def long_run(text: str) -> bool:
+    """Whether `text` has 16 characters in a row that a key may consist of."""
+    return _MIN_RUN in text.encode("utf-8", "replace").translate(_run_table())
+
+
+def clean(text: str, known: KnownValues, prefixes: Paths) -> bool:
+    """Whether there is certainly nothing to hide in `text`; cheap, as nearly every text is clean."""
+    if has_escapes(text):
+        return False
+    run = long_run(text)
+    if run or known.maybe(text, long_run=run) or context.maybe(text) or prefixes.maybe(text):
+        return False
+    return not (("\n" in text or "\r" in text) and known.maybe_wrapped(text))
+
+
+def scan(text: str, known: KnownValues, prefixes: Paths, *, final: bool) -> Found:
+    """Everything to hide, in order and without overlap; with more to come (`final` False) also what to wait for."""
+    spans: list[Span] = list(known.spans(text))
+    hold: int | None = None
+    open_ended = ""
+    views = [(text, None)] if not has_escapes(text) else [(text, None), ((view := without_escapes(text)).text, view)]
+    for content, view_of in views:
+        for finder in (find_formats, find_context, find_pem):
+            found = finder(content, final=final)
+            spans += _originals(found.spans, view_of, len(content), len(text))
+            if found.hold is not None:
+                hold = earlier(hold, found.hold if view_of is None else view_of.origin(found.hold))
+            open_ended = found.open_ended or open_ended
+    found = prefixes.find(text, final=final)
+    spans += found.spans
+    hold = earlier(hold, found.hold)
+    if not final or has_controls(text) or known.maybe_wrapped(views[-1][0]):
+        spans += known.wrapped_spans(text)
+    if not final:
+        hold = earlier(hold, known.hold(text))
+    return Found(merge(spans), hold, open_ended)
+
+
+def _originals(spans: Iterable[Span], view: View | None, view_chars: int, text_chars: int) -> Iterable[Span]:
+    if view is None:
+        return spans
+    # What reaches the end of the view reaches the end of the text: only the start of an escape sequence is behind it.
+    return [
+        mapped if span.end < view_chars else Span(mapped.start, text_chars, span.rule, span.rank, span.placeholder)
+        for span in spans
+        for mapped in (view.span(span),)
+    ]

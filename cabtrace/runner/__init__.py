@@ -1,0 +1,1 @@
+"""Runs one cell and records it."""

@@ -1,0 +1,76 @@
+"""Attributes of the harness' own spans: pure functions of what is known when they start or end."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from cabtrace.model import semconv as sc
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from cabtrace.model.ids import CellId
+    from cabtrace.protocols import Launch, SandboxFacts
+    from cabtrace.runner.pty import Ending
+    from cabtrace.runner.spec import CellSpec
+
+
+def cell_attributes(spec: CellSpec, cell: CellId, attempt: int) -> dict[str, Any]:
+    """Identity, on the root span."""
+    return {
+        sc.CELL_ID: str(cell),
+        sc.SWEEP: cell.sweep,
+        sc.ATTEMPT: attempt,
+        sc.TASK: cell.task,
+        sc.TEST_SUITE_NAME: cell.sweep,
+        sc.TEST_CASE_NAME: cell.task,
+        sc.GEN_AI_AGENT: cell.agent,
+        sc.GEN_AI_REQUEST_MODEL: cell.model,
+        sc.TASK_CATEGORY: spec.task.category,
+        sc.OPENINFERENCE_KIND: "CHAIN",
+    }
+
+
+def plugin_attributes(spec: CellSpec, launch: Launch) -> dict[str, Any]:
+    """The seed page's `applied_plugins`: names of environment keys, never their values."""
+    return {
+        sc.TUI: spec.agent.name,
+        sc.PLUGINS_COUNT: 0,
+        sc.PLUGINS_APPLIED: [],
+        sc.PLUGINS_SKIPPED: [],
+        sc.ENV_KEYS: sorted(launch.env),
+        sc.EXTRA_ARGS: list(spec.agent_argv),
+        sc.PLUGINS_APPLIED_COUNT: 0,
+        sc.PLUGINS_SKIPPED_COUNT: 0,
+    }
+
+
+def container_attributes(spec: CellSpec, facts: SandboxFacts, argv: tuple[str, ...]) -> dict[str, Any]:
+    """What the agent runs in."""
+    attributes: dict[str, Any] = {
+        sc.SANDBOX: spec.sandbox,
+        sc.TIMEOUT_S: spec.time_limit_s,
+        sc.SANDBOX_OPEN: list(facts.left_open),
+        sc.PROCESS_ARGS: list(argv),
+        sc.PROCESS_EXECUTABLE: PurePath(argv[0]).name if argv else "",
+        sc.OPENINFERENCE_KIND: "CHAIN",
+        **facts.attributes,
+    }
+    if facts.image:
+        attributes[sc.CONTAINER_IMAGE_NAME] = facts.image
+    return attributes
+
+
+def end_container(span: Span, ending: Ending, duration_s: float) -> dict[str, str]:
+    """Sets how it ended; hands back the error to end the span with, if any."""
+    span.set_attributes({sc.DURATION_S: duration_s, sc.TIMED_OUT: ending.timed_out})
+    if ending.exit_code is not None:
+        span.set_attributes({sc.EXIT_CODE: ending.exit_code, sc.PROCESS_EXIT_CODE: ending.exit_code})
+    if ending.cancelled:
+        return {"error": "cancelled", "message": "stopped before the agent was done"}
+    if ending.timed_out:
+        return {"error": "timeout", "message": "stopped at its time limit"}
+    if ending.exit_code:
+        return {"error": str(ending.exit_code), "message": f"the agent ended with exit code {ending.exit_code}"}
+    return {}

@@ -1,0 +1,59 @@
+"""The client side: one session that goes to one endpoint and adds nothing of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from cabtrace.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. A model may think for long, so only silence is limited once a request was accepted."""
+
+    connect_s: float = 30.0
+    idle_s: float = 1_800.0
+    request_header_s: float = 20.0
+    request_body_s: float = 120.0
+    keepalive_s: float = 75.0
+    max_connections: int = 1_024
+
+
+def open_session(timeouts: Timeouts, limits: Limits) -> aiohttp.ClientSession:
+    """A session without cookies, environment, decompression, redirects or headers of its own."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect_s, sock_read=timeouts.idle_s),
+        auto_decompress=False,
+        trust_env=False,
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        max_line_size=limits.request_header_bytes,
+        max_field_size=limits.request_header_bytes,
+    )
+
+
+def classify(problem: Exception) -> str:
+    """What went wrong with the endpoint, in the words of `CallRecording.end`."""
+    if isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return "connect_error"
+    if isinstance(problem, TimeoutError):
+        return "timeout"
+    return "upstream_reset"
+
+
+def salvage(content: aiohttp.StreamReader) -> bytes:
+    """What had arrived before the connection broke and was not read yet.
+
+    aiohttp keeps it but has no public way to it: reading raises the connection's error first. Where a later version
+    looks different, nothing is salvaged.
+    """
+    kept: Any = getattr(content, "_buffer", ())
+    offset = getattr(content, "_buffer_offset", 0)
+    try:
+        return b"".join(bytes(piece) for piece in kept)[offset:]
+    except (TypeError, ValueError):
+        return b""

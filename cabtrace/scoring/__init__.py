@@ -1,0 +1,1 @@
+"""Scores: one file an axis, each a pure function of a run."""

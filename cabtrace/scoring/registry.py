@@ -1,0 +1,67 @@
+"""All axes: ours in the order in which they are shown, then those that other packages bring, then the composite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import entry_points
+from typing import Final
+
+from cabtrace.model.score import AxisResult
+from cabtrace.scoring.base import ScoredRun, ScoringAxis
+from cabtrace.scoring.blast_radius import BlastRadius
+from cabtrace.scoring.composite import composite
+from cabtrace.scoring.integrity import Integrity
+from cabtrace.scoring.latency import Latency
+from cabtrace.scoring.pass_rate import PassRate
+from cabtrace.scoring.refusal import Refusal
+from cabtrace.scoring.tokens import Tokens
+
+GROUP: Final = "cabtrace.axes"
+
+
+def builtin_axes() -> tuple[ScoringAxis, ...]:
+    """Ours, without the composite."""
+    return (PassRate(), Tokens(), Latency(), BlastRadius(), Refusal(), Integrity())
+
+
+def plugin_axes() -> tuple[ScoringAxis, ...]:
+    """Axes of other packages, by entry point; one of a name that is taken is left out."""
+    found: dict[str, ScoringAxis] = {}
+    taken = {axis.name for axis in builtin_axes()} | {"composite"}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        axis: ScoringAxis = entry.load()()
+        if axis.name not in taken:
+            found.setdefault(axis.name, axis)
+    return tuple(found.values())
+
+
+def score_run(
+    run: ScoredRun,
+    plugins: Sequence[ScoringAxis] = (),
+    *,
+    around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> dict[str, AxisResult]:
+    """Every axis' result by name; `around(axis)` is entered while that axis is scored.
+
+    An axis of another package that fails is unknown and says why; ours do not fail.
+    """
+    results: dict[str, AxisResult] = {}
+    for axis in builtin_axes():
+        with around(axis.name):
+            results[axis.name] = axis.score(run)
+    ours = dict(results)
+    for axis in plugins:
+        with around(axis.name):
+            results[axis.name] = _guarded(axis, run)
+    with around("composite"):
+        results["composite"] = composite(ours)
+    return results
+
+
+def _guarded(axis: ScoringAxis, run: ScoredRun) -> AxisResult:
+    try:
+        return axis.score(run)
+    except Exception as error:  # noqa: BLE001 - someone else's code: its failure must not cost us the run
+        reason = f"{type(error).__name__}: {error}"[:500]
+        return AxisResult(axis.name, axis.version, None, inputs={"error": reason})

@@ -1,0 +1,94 @@
+"""calls.jsonl: bodies of model calls. A call is a `request` record, `data` records as the answer comes, a `response` record.
+
+So a call that was cut, by a timeout or by the death of the recorder, keeps its request and what had come of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cabtrace.store.lines import LineFile, read_line_at
+
+
+@dataclass(frozen=True, slots=True)
+class CallBody:
+    """`chunks` are (Unix ns, characters) of the answer's pieces in order; None fields were not recorded."""
+
+    request: Any = None
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    input_messages: Sequence[Mapping[str, Any]] | None = None
+    tool_names: Sequence[str] = ()
+    response_text: str | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    output_messages: Sequence[Mapping[str, Any]] | None = None
+    chunks: Sequence[tuple[int, int]] = ()
+    status: int | None = None
+    error: str = ""
+    complete: bool = False
+
+
+class CallBodies:
+    """Finds the records of a call by offset, so that only what is looked at is held."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines = LineFile(path, max_line_bytes=256 * 1024 * 1024)
+        self._offsets: dict[str, list[int]] = {}
+        self.bad_lines = 0
+
+    def get(self, call_id: str) -> CallBody:
+        """The bodies of one call; empty when there are none."""
+        self._scan()
+        records = []
+        for offset in self._offsets.get(call_id, ()):
+            try:
+                records.append(orjson.loads(read_line_at(self._path, offset, 256 * 1024 * 1024)))
+            except (OSError, ValueError):
+                self.bad_lines += 1
+        return assemble(records)
+
+    def _scan(self) -> None:
+        for line in self._lines.new_lines():
+            call_id = _call_id(line.data)
+            if call_id is None:
+                self.bad_lines += 1
+            else:
+                self._offsets.setdefault(call_id, []).append(line.offset)
+
+
+def _call_id(line: bytes) -> str | None:
+    # The writer puts the id first, so a scan need not parse whole bodies.
+    prefix = b'{"call_id":"'
+    if line.startswith(prefix):
+        return line[len(prefix) : line.find(b'"', len(prefix))].decode("ascii", "replace")
+    try:
+        return str(orjson.loads(line)["call_id"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def assemble(records: Sequence[Mapping[str, Any]]) -> CallBody:
+    """One call from its records; whatever is missing stays None or empty."""
+    request: Mapping[str, Any] = next((r for r in records if r.get("type") == "request"), {})
+    response: Mapping[str, Any] = next((r for r in records if r.get("type") == "response"), {})
+    data = [r for r in records if r.get("type") == "data"]
+    return CallBody(
+        request=request.get("body"),
+        request_headers=request.get("headers") or {},
+        path=str(request.get("path", "")),
+        input_messages=request.get("input_messages"),
+        tool_names=request.get("tool_names") or (),
+        response_text="".join(str(r.get("text", "")) for r in data) if data else None,
+        response_headers=response.get("headers") or {},
+        output_messages=response.get("output_messages"),
+        chunks=[(int(t), int(n)) for r in data for t, n in r.get("chunks", ())],
+        status=response.get("status"),
+        error=str(response.get("error") or ""),
+        complete=bool(response),
+    )

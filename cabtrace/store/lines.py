@@ -1,0 +1,91 @@
+"""Reading of append-only line files: only whole lines, bounded, and where the reader stands is kept for the next time."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cabtrace.limits import DEFAULT
+
+_READ_BYTES = 1024 * 1024
+
+
+def open_regular(path: Path) -> int:
+    """A read-only descriptor of a regular file; a link, fifo or device raises OSError and never blocks."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(f"{path.name} is not a regular file")
+    return fd
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """At most `max_bytes` of a regular file; b"" when it is missing. Raises OSError for anything that is no regular file."""
+    try:
+        fd = open_regular(path)
+    except FileNotFoundError:
+        return b""
+    with os.fdopen(fd, "rb") as handle:
+        return handle.read(max_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`offset` is that of its first byte."""
+
+    number: int
+    offset: int
+    data: bytes
+
+
+class LineFile:
+    """Follows one file. `torn_bytes`: what stands after the last newline; `long_lines`: numbers of lines over the cap."""
+
+    def __init__(self, path: Path, max_line_bytes: int = DEFAULT.line_bytes) -> None:
+        self.path = path
+        self.offset = 0
+        self.count = 0
+        self.torn_bytes = 0
+        self.long_lines: list[int] = []
+        self._max_line_bytes = max_line_bytes
+
+    def new_lines(self) -> Iterator[Line]:
+        """Whole lines that were not handed out yet, without their newline. A missing file has none."""
+        try:
+            fd = open_regular(self.path)
+        except FileNotFoundError:
+            return
+        try:
+            yield from self._scan(fd)
+        finally:
+            os.close(fd)
+
+    def _scan(self, fd: int) -> Iterator[Line]:
+        rest, position, skipping = b"", self.offset, False
+        while block := os.pread(fd, _READ_BYTES, position):
+            position += len(block)
+            *whole, tail = block.split(b"\n") if not rest else (rest + block).split(b"\n")
+            for data in whole:
+                start, self.offset = self.offset, self.offset + len(data) + 1
+                self.count += 1
+                if skipping or len(data) > self._max_line_bytes:
+                    self.long_lines.append(self.count)
+                    skipping = False
+                else:
+                    yield Line(self.count, start, data)
+            rest = tail
+            if len(rest) > self._max_line_bytes:  # bounded: forget the beginning, remember that it is too long
+                self.offset += len(rest)
+                rest, skipping = b"", True
+        self.torn_bytes = len(rest)
+
+
+def read_line_at(path: Path, offset: int, max_bytes: int = DEFAULT.line_bytes) -> bytes:
+    """The line that begins at `offset`, without its newline."""
+    fd = open_regular(path)
+    with os.fdopen(fd, "rb") as handle:
+        handle.seek(offset)
+        return handle.readline(max_bytes).rstrip(b"\n")

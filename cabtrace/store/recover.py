@@ -1,0 +1,99 @@
+"""Closes a run whose recorder died: torn tails are cut, spans that never ended get an end that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from cabtrace.errors import StoreError
+from cabtrace.model import semconv as sc
+from cabtrace.model.otlp import ValueEncoder, encode_attributes, span_to_otlp
+from cabtrace.model.outcome import Cause, Verdict
+from cabtrace.model.span import STATUS_ERROR, SpanRecord, SpanState
+from cabtrace.store import layout
+from cabtrace.store.appendlog import AppendLog
+from cabtrace.store.clock import iso_utc
+from cabtrace.store.files import Files, replace_file
+from cabtrace.store.lock import RunLock
+from cabtrace.store.manifest import build_manifest
+from cabtrace.store.reader import RunView
+
+_LOGS = (layout.TRACE, layout.OPEN, layout.LOGS, layout.TERMINAL, layout.CALLS)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was done. `closed_spans` 0 and `cut_bytes` {} on a run that was whole."""
+
+    already_closed: bool
+    closed_spans: int
+    cut_bytes: dict[str, int]
+
+
+def recover(path: Path) -> Recovery:
+    """Closes the run at `path`. Raises StoreError when it is still being recorded or cannot be written."""
+    run = RunView(path)
+    if run.header.status != "running":
+        return Recovery(already_closed=True, closed_spans=0, cut_bytes={})
+    try:
+        lock = RunLock(path)
+    except BlockingIOError as error:
+        raise StoreError(f"{path} is being recorded right now.", hint="Wait for it, or end its recorder.") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror}).") from error
+    try:
+        return _recover(run)
+    except OSError as error:
+        raise StoreError(f"{path} could not be recovered ({error.strerror}); nothing was lost.") from error
+    finally:
+        lock.release()
+
+
+def _recover(run: RunView) -> Recovery:
+    files, end_ns = Files(), run.end_ns
+    pending = [s for s in run.spans() if s.state is not SpanState.ENDED]
+    cut: dict[str, int] = {}
+    for name in _LOGS:
+        closing = pending if name == layout.TRACE else []
+        if not closing and not (run.path / name).exists():
+            continue
+        log = AppendLog(run.path / name, files)
+        if log.cut_bytes:
+            cut[name] = log.cut_bytes
+        for span in closing:
+            log.append(_closing_line(span, end_ns))
+        log.close()
+    header = run.header.model_copy(
+        update={
+            "status": "recovered",
+            "ended_at": iso_utc(end_ns),
+            "duration_s": max(0, end_ns - run.start_ns) / 1e9,
+            "verdict": run.header.verdict or Verdict.ERROR,
+            "cause": run.header.cause or Cause.HARNESS_FAILED,
+            "cause_detail": run.header.cause_detail or "the recorder was killed before the cell ended",
+        }
+    )
+    (run.path / layout.RESERVE).unlink(missing_ok=True)
+    data = orjson.dumps(header.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
+    replace_file(files, run.path / layout.RUN, data)
+    replace_file(files, run.path / layout.MANIFEST, orjson.dumps(build_manifest(run.path)))
+    return Recovery(already_closed=False, closed_spans=len(pending), cut_bytes=cut)
+
+
+def _closing_line(span: SpanRecord, end_ns: int) -> bytes:
+    attributes = {**span.attributes, sc.ABORTED: True}
+    if span.attributes.get(sc.SPAN_KIND) == sc.SpanKind.MODEL_CALL:
+        attributes[sc.CALL_INCOMPLETE] = True
+    closed = replace(
+        span,
+        attributes=attributes,
+        end_ns=max(end_ns, span.start_ns),
+        status_code=STATUS_ERROR,
+        status_message="its end was never recorded; closed by `cabtrace recover`",
+    )
+    resource = {"attributes": encode_attributes(span.resource, ValueEncoder(), [])}
+    scope = {"name": span.scope, "version": span.scope_version}
+    scope_spans = [{"scope": scope, "spans": [span_to_otlp(closed)]}]
+    return orjson.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": scope_spans}]}) + b"\n"

@@ -1,0 +1,79 @@
+"""The spans of a run directory: trace.jsonl for those that ended, open.jsonl for those that only began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from cabtrace.model.otlp import spans_from_line
+from cabtrace.model.span import SpanRecord, SpanState
+from cabtrace.store import layout
+from cabtrace.store.lines import LineFile
+
+
+class SpanTable:
+    """Reads both files once and then only what was appended. The last record of equal ids wins and is counted."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._files = {name: LineFile(run_dir / name) for name in (layout.TRACE, layout.OPEN)}
+        self._bad: dict[str, list[int]] = {layout.TRACE: [], layout.OPEN: []}
+        self._ended: dict[str, SpanRecord] = {}
+        self._open: dict[str, SpanRecord] = {}
+        self._duplicates = 0
+        self._sorted: list[SpanRecord] | None = None
+        self._loaded = False
+        self._live = False
+
+    def refresh(self, *, live: bool) -> bool:
+        """Reads what was appended; True if there was anything new."""
+        self._loaded = True
+        before = (len(self._ended), len(self._open), self._live)
+        for span in self._read(layout.TRACE):
+            self._duplicates += span.span_id in self._ended
+            self._ended[span.span_id] = span
+            self._open.pop(span.span_id, None)
+        for span in self._read(layout.OPEN):
+            if span.span_id not in self._ended:
+                self._open[span.span_id] = span
+        self._live = live
+        changed = before != (len(self._ended), len(self._open), live)
+        if changed:
+            self._sorted = None
+        return changed
+
+    def all(self, *, live: bool) -> Sequence[SpanRecord]:
+        """Spans by start time."""
+        if not self._loaded or live != self._live:
+            self.refresh(live=live)
+        if self._sorted is None:
+            state = SpanState.RUNNING if live else SpanState.ABORTED
+            pending = [replace(s, state=state, end_ns=None) for s in self._open.values()]
+            self._sorted = sorted(
+                [*self._ended.values(), *pending],
+                key=lambda s: (s.start_ns, s.end_ns is not None),
+            )
+        return self._sorted
+
+    def warnings(self) -> list[str]:
+        """What could not be read, one sentence a file."""
+        found = []
+        for name, lines in self._files.items():
+            if lines.torn_bytes and not self._live:
+                found.append(f"{name} ends in the middle of a record ({lines.torn_bytes} bytes); what came before is shown.")
+            if bad := sorted({*self._bad[name], *lines.long_lines}):
+                found.append(f"{name}: {len(bad)} unreadable lines were skipped (line {', '.join(map(str, bad[:5]))}).")
+        if self._duplicates:
+            found.append(f"{self._duplicates} spans were recorded twice; the later record is shown.")
+        return found
+
+    def _read(self, name: str) -> list[SpanRecord]:
+        spans: list[SpanRecord] = []
+        for line in self._files[name].new_lines():
+            try:
+                spans += spans_from_line(orjson.loads(line.data))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self._bad[name].append(line.number)
+        return spans

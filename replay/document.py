@@ -1,0 +1,155 @@
+"""Text for people, as data: lines of safe text, each piece with a tone. Panels make it, the TUI and `--plain` show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from cabtrace.text import SafeText, safe
+
+
+class Tone(StrEnum):
+    """What a piece of text is; a theme says how that looks."""
+
+    TEXT = "text"
+    DIM = "dim"
+    HEAD = "head"
+    KEY = "key"
+    STRONG = "strong"
+    GOOD = "good"
+    BAD = "bad"
+    WARN = "warn"
+    ADDED = "added"
+    REMOVED = "removed"
+    HUNK = "hunk"
+    MODEL = "model"
+    TOOL = "tool"
+    HARNESS = "harness"
+    SCORE = "score"
+    NOW = "now"
+
+
+Piece = tuple[SafeText, Tone]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Pieces side by side; `indent` is where a wrapped line goes on. `current` marks what the playhead is at."""
+
+    pieces: tuple[Piece, ...] = ()
+    indent: int = 0
+    current: bool = False
+
+    @property
+    def text(self) -> str:
+        """Without tones."""
+        return "".join(text for text, _ in self.pieces)
+
+
+def line(*parts: SafeText | Piece, indent: int = 0, current: bool = False) -> Line:
+    """A line; a part without a tone is plain text. Line breaks have no place in it."""
+    return Line(tuple((p, Tone.TEXT) if isinstance(p, SafeText) else p for p in parts), indent, current)
+
+
+def words(text: str, tone: Tone = Tone.TEXT) -> Piece:
+    """Any text, made safe and on one line."""
+    return safe(text, newlines=False), tone
+
+
+def heading(text: str) -> Line:
+    """A title within a document."""
+    return line(words(text, Tone.HEAD))
+
+
+def paragraphs(text: str, tone: Tone = Tone.TEXT, *, max_chars: int = 64 * 1024, indent: int = 0) -> Iterator[Line]:
+    """A longer text as lines; says so when it had to be cut."""
+    margin = safe(" " * indent)
+    for row in safe(text, max_chars=max_chars, newlines=True).expandtabs(4).split("\n"):
+        yield Line(((margin, Tone.TEXT), (safe(row, max_chars=max_chars), tone)) if indent else ((safe(row, max_chars=max_chars), tone),), indent)
+
+
+def fields(pairs: Iterable[tuple[str, str]], *, gap: int = 2) -> Iterator[Line]:
+    """Keys and values in two columns."""
+    rows = [(safe(key, newlines=False, max_chars=200), value) for key, value in pairs]
+    width = min(max((cell_len(key) for key, _ in rows), default=0), 44) + gap
+    for key, value in rows:
+        first, *rest = safe(value, newlines=True).expandtabs(4).split("\n")
+        yield line((pad(key, width), Tone.KEY), safe(first), indent=width)
+        for more in rest:
+            yield line(safe(" " * width), safe(more), indent=width)
+
+
+def pad(text: str, width: int, *, right: bool = False) -> SafeText:
+    """Text of exactly `width` cells or, where it is longer, of its own; `right` puts the space before it."""
+    space = " " * max(width - cell_len(text), 0)
+    return safe(space + text if right else text + space)
+
+
+def fit(text: str, width: int) -> SafeText:
+    """Text of at most `width` cells, with an ellipsis where something was cut."""
+    if cell_len(text) <= width:
+        return safe(text)
+    return safe(set_cell_size(text, max(width - 1, 0)).rstrip() + "…" if width > 0 else "")
+
+
+def wrap(source: Line, width: int) -> list[Line]:
+    """A line as rows of at most `width` cells; breaks between words where there are any, and keeps the indent."""
+    if width < 4 or sum(cell_len(text) for text, _ in source.pieces) <= width:
+        return [source]
+    indent = source.indent if source.indent <= width // 2 else 2
+    rows: list[Line] = []
+    row: list[Piece] = []
+    room = width
+
+    def new_row() -> None:
+        nonlocal room
+        rows.append(Line(tuple(row), source.indent, source.current))
+        row[:] = [(safe(" " * indent), Tone.TEXT)] if indent else []
+        room = width - indent
+
+    for text, tone in source.pieces:
+        rest: str = text
+        while rest:
+            if cell_len(rest) <= room:
+                row.append((safe(rest), tone))
+                room -= cell_len(rest)
+                break
+            head = chop_cells(rest, room)[0] if room > 0 else ""
+            if cell_len(head) > room:
+                head = ""
+            space = head.rfind(" ")
+            if space > 0 and len(head) < len(rest) and rest[len(head)] != " ":
+                head = head[: space + 1]
+            elif space <= 0 and len(row) > bool(rows and indent) and len(rest) < width - indent:
+                head = ""  # a word that fits on a row of its own
+            if head:
+                row.append((safe(head), tone))
+                rest = rest[len(head) :]
+            elif room == width - indent and not head:
+                head, rest = rest[:1], rest[1:]
+                row.append((safe(head), tone))
+            new_row()
+            rest = rest.lstrip(" ") if rest.strip(" ") else ""
+    if row:
+        rows.append(Line(tuple(row), source.indent, source.current))
+    return rows
+
+
+def table(head: Sequence[str], rows: Iterable[tuple[Sequence[Piece], bool]], *, right: Sequence[int] = ()) -> Iterator[Line]:
+    """Columns as wide as their content; `right` names those that hold numbers. Each row says whether it is current."""
+    body = list(rows)
+    widths = [cell_len(h) for h in head]
+    for cells, _ in body:
+        widths = [max(w, cell_len(text)) for w, (text, _) in zip(widths, cells, strict=True)]
+    yield Line(tuple((pad(h, w + 2, right=i in right), Tone.KEY) for i, (h, w) in enumerate(zip(head, widths, strict=True))))
+    for cells, current in body:
+        yield Line(
+            tuple(
+                (pad(text, w + 2, right=i in right), tone)
+                for i, ((text, tone), w) in enumerate(zip(cells, widths, strict=True))
+            ),
+            current=current,
+        )

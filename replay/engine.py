@@ -1,0 +1,56 @@
+"""Chooses the screen engine, and the one that needs nothing: the end of the output as plain text."""
+
+from __future__ import annotations
+
+from cabtrace.protocols import Run, ScreenEngine
+from cabtrace.store.plaintext import plain_text
+from cabtrace.text import safe
+
+_KEPT_CHARS = 64 * 1024
+NO_ENGINE = "No terminal engine on this platform: the end of the output is shown as plain text (pip install 'cabtrace[terminal]')."
+
+
+class PlainEngine:
+    """A `ScreenEngine` without a terminal: the last lines of what was written, no colours, no cursor."""
+
+    name = "plain text"
+
+    def __init__(self, columns: int = 80, rows: int = 24) -> None:
+        self.columns, self.rows = columns, rows
+        self.resize(columns, rows)
+        self._tail = b""
+
+    def feed(self, data: bytes) -> None:
+        self._tail = (self._tail + data)[-_KEPT_CHARS:]
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.columns, self.rows = min(max(columns, 1), 500), min(max(rows, 1), 300)
+
+    def screen(self) -> list[tuple[Run, ...]]:
+        lines = plain_text(self._tail.decode("utf-8", "replace")).rstrip("\n").split("\n")
+        rows: list[tuple[Run, ...]] = [(Run(safe(line, max_chars=self.columns)),) for line in lines[-self.rows :]]
+        return rows + [()] * (self.rows - len(rows))
+
+    def cursor(self) -> tuple[int, int] | None:
+        return None
+
+    def snapshot(self) -> bytes:
+        return b"%d %d " % (self.columns, self.rows) + self._tail
+
+    def restore(self, data: bytes) -> None:
+        if not data:
+            self._tail = b""
+            return
+        columns, rows, tail = data.split(b" ", 2)
+        self.resize(int(columns), int(rows))
+        self._tail = tail
+
+
+def make_engine(columns: int = 80, rows: int = 24) -> tuple[ScreenEngine, str]:
+    """The best engine here, and a sentence for the user when it is not a real one ("" otherwise)."""
+    try:
+        from replay.ghostty import GhosttyEngine
+
+        return GhosttyEngine(columns, rows), ""
+    except (ImportError, OSError, AssertionError, KeyError, ValueError):  # no wheel here, no library in it, or another ABI
+        return PlainEngine(columns, rows), NO_ENGINE

@@ -1,0 +1,79 @@
+"""The Calls panel: the seed page's table of model calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cabtrace.model.model_call import ModelCall
+from replay import display
+from replay.document import Line, Piece, Tone, line, table, words
+from replay.run import Snapshot
+
+HEAD = ("#", "time", "request hash", "prompt", "completion", "latency", "finish")
+WIDE_HEAD = (*HEAD, "ttft", "cached", "reasoning", "model")
+_RIGHT = (0, 3, 4, 5, 7, 8, 9)
+_SHOWN = 2_000  # rows around the current call; the table of a run with more says so
+
+
+def calls_panel(snapshot: Snapshot, offset_ns: int, width: int) -> Iterator[Line]:
+    """The table, the call at the playhead current; wider where there is room."""
+    calls = snapshot.calls
+    if not calls:
+        yield line(words("No model call was recorded.", Tone.DIM))
+        yield line(words(f"Record of model calls: {snapshot.header.completeness.model_calls}", Tone.DIM))
+        return
+    current = snapshot.call_at(offset_ns)
+    first = max((current or 0) - _SHOWN // 2, 0)
+    shown = calls[first : first + _SHOWN]
+    wide = width >= 110
+    rows = ((_cells(snapshot, call, wide=wide), first + i == current) for i, call in enumerate(shown))
+    yield from table(WIDE_HEAD if wide else HEAD, rows, right=_RIGHT)
+    yield Line()
+    yield line(words(totals(calls), Tone.DIM))
+    if len(shown) < len(calls):
+        yield line(words(f"{len(shown):,} of {len(calls):,} calls are listed, those around the playhead.", Tone.DIM))
+
+
+def _cells(snapshot: Snapshot, call: ModelCall, *, wide: bool) -> list[Piece]:
+    finish, tone = finish_words(call)
+    latency = None if call.latency_ms is None else call.latency_ms * 1e6
+    first_chunk = None if call.time_to_first_chunk_s is None else call.time_to_first_chunk_s * 1e9
+    cells = [
+        words(str(call.index)),
+        words(display.clock(snapshot.call_offset_ns(call))),
+        words(call.request_hash[:12] or display.UNKNOWN, Tone.DIM),
+        words(display.count(call.usage.input)),
+        words(display.count(call.usage.output)),
+        words(display.duration(latency)),
+        words(finish, tone),
+    ]
+    if wide:
+        cells += [
+            words(display.duration(first_chunk)),
+            words(display.count(call.usage.cache_read)),
+            words(display.count(call.usage.reasoning)),
+            words((call.response_model or call.request_model)[:40]),
+        ]
+    return cells
+
+
+def finish_words(call: ModelCall) -> tuple[str, Tone]:
+    """How a call ended, in a word."""
+    if call.incomplete:
+        return "incomplete", Tone.WARN
+    if call.error:
+        return f"✗ {call.error[:40]}", Tone.BAD
+    if call.http_status is not None and call.http_status >= 400:
+        return f"✗ HTTP {call.http_status}", Tone.BAD
+    return ", ".join(call.finish_reasons)[:40] or display.UNKNOWN, Tone.TEXT
+
+
+def totals(calls: Sequence[ModelCall]) -> str:
+    """Sums over calls; a sum says how many of them it could not know."""
+    inputs = [c.usage.input for c in calls if c.usage.input is not None]
+    outputs = [c.usage.output for c in calls if c.usage.output is not None]
+    unknown = sum(c.usage.total is None for c in calls)
+    if not inputs and not outputs:
+        return f"{len(calls):,} calls, tokens {display.UNKNOWN}"
+    note = f" ({unknown:,} of {len(calls):,} calls unknown)" if unknown else ""
+    return f"{len(calls):,} calls, {sum(inputs):,} prompt + {sum(outputs):,} completion tokens{note}"

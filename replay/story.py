@@ -1,0 +1,129 @@
+"""The story of a run as plain text, for pipes and for people without a terminal: `cabtrace replay --plain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cabtrace.text import SafeText, safe
+from replay import display
+from replay.document import Line, Tone, fields, fit, heading, line, pad, wrap, words
+from replay.markers import MarkerKind
+from replay.panels.calls import calls_panel
+from replay.panels.diff import diff_panel
+from replay.panels.scores import axis_label
+from replay.panels.why import record_lines, tests_lines, verdict_lines
+from replay.run import ReplayRun, Snapshot
+from replay.timeline import Row
+
+_INDENT_MOST = 12
+
+
+def tell(run: ReplayRun, *, width: int = 100, patch: bool = True) -> Iterator[SafeText]:
+    """All of it, line by line; no line is wider than `width` cells unless it cannot be broken."""
+    for source in _lines(run, run.snapshot, max(width, 40), patch=patch):
+        for row in wrap(source, max(width, 40)):
+            yield safe(row.text.rstrip())
+
+
+def _lines(run: ReplayRun, snapshot: Snapshot, width: int, *, patch: bool) -> Iterator[Line]:
+    yield from _identity(snapshot)
+    yield Line()
+    yield from verdict_lines(snapshot)
+    yield from _scores(snapshot)
+    yield Line()
+    yield heading("What happened")
+    yield from _spans(snapshot, width)
+    yield Line()
+    yield heading("Model calls")
+    yield from calls_panel(snapshot, snapshot.timeline.duration_ns, width)
+    yield from _tools(snapshot, width)
+    if verification := run.verification():
+        yield Line()
+        yield from tests_lines(verification)
+    if patch:
+        yield Line()
+        yield heading("Changes")
+        yield from diff_panel(run, snapshot)
+    yield Line()
+    yield from record_lines(snapshot)
+
+
+def _identity(snapshot: Snapshot) -> Iterator[Line]:
+    header = snapshot.header
+    yield heading(f"{header.cell_id} #{header.attempt}")
+    pairs = (
+        ("agent", f"{header.agent.name} {header.agent.version}".strip()),
+        ("model", header.model),
+        ("task", header.task.id),
+        ("sandbox", _sandbox(snapshot)),
+        ("started", header.started_at),
+        ("ended", header.ended_at or display.UNKNOWN),
+        ("wall", display.UNKNOWN if header.duration_s is None else display.duration(header.duration_s * 1e9)),
+        ("exit code", display.UNKNOWN if header.exit_code is None else str(header.exit_code)),
+        ("run id", header.run_id),
+    )
+    yield from fields((key, value) for key, value in pairs if value)
+    if header.task.instruction:
+        yield from fields([("asked", header.task.instruction[:2000])])
+
+
+def _sandbox(snapshot: Snapshot) -> str:
+    sandbox = snapshot.header.sandbox
+    return " ".join(filter(None, (sandbox.kind, sandbox.image, sandbox.image_digest)))
+
+
+def _scores(snapshot: Snapshot) -> Iterator[Line]:
+    scores = snapshot.header.scores
+    if scores:
+        shown = "  ".join(f"{name} {axis_label(result)}" for name, result in scores.items())
+        yield line(words("scores  ", Tone.KEY), words(shown), indent=8)
+
+
+def _spans(snapshot: Snapshot, width: int) -> Iterator[Line]:
+    timeline = snapshot.timeline
+    folded = set(timeline.groups())
+    hours = timeline.duration_ns >= 3_600 * 10**9
+    rows = sorted((timeline.row(i) for i in timeline.visible(folded)), key=lambda row: (row.start_ns, row.index))
+    if not rows:
+        yield line(words("No span was recorded.", Tone.DIM))
+    for row in rows:
+        yield _span_line(row, width, hours=hours)
+
+
+def _span_line(row: Row, width: int, *, hours: bool) -> Line:
+    span = row.span
+    took = None if span.end_ns is None else row.end_ns - row.start_ns
+    margin = "  " * min(row.depth, _INDENT_MOST)
+    name = f"{row.group:,} quiet spans" if row.group else display.title(span)
+    state, tone = display.state_words(span)
+    ended = "" if span.end_ns is not None and not span.failed else f"  {state}"
+    lead = f"{display.clock(row.start_ns, hours=hours)}  {display.duration(took):>7}  {margin}"
+    room = width - len(lead) - len(ended) - 2
+    return line(
+        words(lead, Tone.DIM),
+        words(f"{display.sign(span)} ", display.tone(span)),
+        words(pad(fit(name, max(room, 10)), 0)),
+        words(ended, tone),
+    )
+
+
+def _tools(snapshot: Snapshot, width: int) -> Iterator[Line]:
+    timeline = snapshot.timeline
+    tools = [m for m in timeline.markers if m.kind is MarkerKind.TOOL_CALL]
+    if not tools:
+        return
+    yield Line()
+    yield heading("Tool calls")
+    for marker in tools:
+        row = timeline.row(marker.row)
+        span = row.span
+        arguments = display.value_text(span.attributes.get("gen_ai.tool.call.arguments") or "")
+        state, tone = display.state_words(span)
+        lead = f"{display.clock(marker.offset_ns)}  {display.duration(row.end_ns - row.start_ns):>7}  "
+        room = width - len(lead) - len(state) - 4
+        name = span.text("gen_ai.tool.name") or span.name
+        yield line(
+            words(lead, Tone.DIM),
+            (fit(safe(f"{name}  {arguments}", max_chars=1000, newlines=False), max(room, 10)), Tone.TOOL),
+            words(f"  {state}", tone),
+        )

@@ -1,0 +1,1 @@
+"""Corpora and tests of hostile input."""
