@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cabtrace.model.span import SpanRecord, SpanState
 from replay.forest import Forest, Mark, build_forest
 from replay.intervals import IntervalIndex
 from replay.markers import Marker, MarkerKind, error_time_ns, marker_kind
+from replay.order import StartOrder
 
 _BEFORE_NS = 3_600 * 10**9
 _AFTER_NS = 7 * 24 * 3_600 * 10**9
@@ -47,10 +48,8 @@ class Timeline:
         self.warnings: tuple[str, ...] = ()
         self._starts, self._ends = array("q"), array("q")
         self._place()
-        self._by_start = sorted(self._span_rows(), key=lambda row: (self._starts[row], row))
-        self._sorted_starts = array("q", (self._starts[row] for row in self._by_start))
-        self._rank = {row: rank for rank, row in enumerate(self._by_start)}
-        self._running = IntervalIndex(self._sorted_starts, array("q", (self._ends[row] for row in self._by_start)))
+        self._order = self.order(self._span_rows())
+        self._running = IntervalIndex(self._order.starts, array("q", (self._ends[row] for row in self._order.rows)))
         self.markers: tuple[Marker, ...] = tuple(sorted(self._markers()))
         self.errors: tuple[Marker, ...] = tuple(m for m in self.markers if m.kind is MarkerKind.ERROR)
 
@@ -100,27 +99,18 @@ class Timeline:
 
     def active_at(self, offset_ns: int) -> list[int]:
         """Span rows running at that instant, by start."""
-        return [self._by_start[rank] for rank in self._running.stab(offset_ns)]
+        return [self._order.rows[rank] for rank in self._running.stab(offset_ns)]
 
     def focus_at(self, offset_ns: int) -> int | None:
         """The span that started last of those running, i.e. what was going on; else the last that had started."""
         if (rank := self._running.last_at(offset_ns)) is not None:
-            return self._by_start[rank]
-        rank = bisect_right(self._sorted_starts, offset_ns) - 1
-        return self._by_start[rank] if rank >= 0 else None
+            return self._order.rows[rank]
+        rank = bisect_right(self._order.starts, offset_ns) - 1
+        return self._order.rows[rank] if rank >= 0 else None
 
-    def step(self, offset_ns: int, selected: int | None, by: int) -> int | None:
-        """The span row `by` places later (or earlier) by start than the one selected at that instant; None beyond the ends.
-
-        Where the playhead has left the selected span's start, the step is from the playhead.
-        """
-        if selected is not None and selected in self._rank and self._starts[selected] == offset_ns:
-            rank = self._rank[selected] + by
-        elif by > 0:
-            rank = bisect_right(self._sorted_starts, offset_ns) + by - 1
-        else:
-            rank = bisect_left(self._sorted_starts, offset_ns) + by
-        return self._by_start[rank] if 0 <= rank < len(self._by_start) else None
+    def order(self, rows: Iterable[int]) -> StartOrder:
+        """Some rows by start."""
+        return StartOrder(rows, self._starts.__getitem__)
 
     def next_marker(self, offset_ns: int, by: int, *, errors_only: bool = False, current: Marker | None = None) -> Marker | None:
         """The marker after (`by` 1) or before (-1) an instant; `current` tells apart those of the same instant."""

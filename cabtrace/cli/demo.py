@@ -29,7 +29,8 @@ def command(store: Path, speed: float, replay: bool) -> int:
     from cabtrace.errors import EXIT_HARNESS
     from cabtrace.examples import example_script, example_task
     from cabtrace.model.outcome import Verdict
-    from cabtrace.modelserver import ModelServer, load_script
+    from cabtrace.modelserver.script import load_script
+    from cabtrace.modelserver.server import ModelServer
     from cabtrace.runner.cell import run_cell
     from cabtrace.runner.spec import CellResult, CellSpec
     from cabtrace.runner.task import load_task

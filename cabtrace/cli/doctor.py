@@ -71,10 +71,10 @@ def _docker() -> list[Check]:
 
 
 def _agents() -> list[Check]:
-    from cabtrace.agents.registry import known_agents
+    from cabtrace.agents.registry import agent_names, find_agent
 
     checks = []
-    for agent in known_agents():
+    for agent in map(find_agent, agent_names()):
         missing = [p for p in agent.executables() if not shutil.which(p)]
         found = (
             f"missing on this machine: {', '.join(missing)}"

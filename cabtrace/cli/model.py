@@ -22,7 +22,8 @@ def command() -> None:
 def serve(scripts: tuple[Path, ...], host: str, port: int, speed: float, key: str | None) -> None:
     """Serve SCRIPTs until interrupted: chat completions, responses, messages and generateContent."""
     from cabtrace.cli import out
-    from cabtrace.modelserver import ModelServer, load_script
+    from cabtrace.modelserver.script import load_script
+    from cabtrace.modelserver.server import ModelServer
 
     server = ModelServer([load_script(p) for p in scripts], host=host, port=port, speed=speed, api_key=key)
     server.start()

@@ -68,7 +68,7 @@ def argument_pieces(call: Called) -> list[str]:
 
 
 def answer(model: ScriptedModel, facts: RequestFacts, request: Mapping[str, Any], body_bytes: int) -> Answer:
-    """The answer of the turn that the request has come to: its assistant messages are counted, nothing is remembered."""
+    """The answer of the turn that the request has come to, by its assistant messages: nothing is remembered."""
     tools = offered_tools(mapping(request.get("request")) or request)
     if not tools:
         turn = Turn(text=model.without_tools)

@@ -14,8 +14,12 @@ _EVENTS = "text/event-stream; charset=utf-8"
 _JSON = "application/json"
 _STATUS_WORDS = {401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 _ERROR_TYPES = {
-    401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error", 500: "api_error", 529: "overloaded_error"
-}  # fmt: skip
+    401: "authentication_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    500: "api_error",
+    529: "overloaded_error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,4 @@ def refusal(api: str, status: int, message: str) -> Reply:
 
 def garbage(reply: Reply) -> Reply:
     """The same with a body that no parser takes: cut inside a character, inside a string."""
-    return Reply(
-        reply.status, reply.content_type, (b'data: {"choices": [{"delta": {"content": "\xe2\x82', b"\x00\xff<html>")
-    )
+    return Reply(reply.status, reply.content_type, (b'data: {"choices": [{"delta": {"content": "\xe2\x82', b"\x00\xff<html>"))

@@ -52,7 +52,7 @@ def find_shell(tools: Iterable[Tool]) -> Tool | None:
 
 
 def fit_arguments(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """A script's arguments (`command`) under the names and types that this tool wants; what else it requires is filled."""
+    """A script's arguments (`command`) under the names and types that this tool wants; what else it needs is filled."""
     properties = mapping(tool.schema.get("properties"))
     fitted: dict[str, Any] = {}
     for name, value in arguments.items():

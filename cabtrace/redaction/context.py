@@ -54,6 +54,7 @@ def _rules() -> tuple[_Rule, ...]:
     scheme = r"(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)"
     # With a scheme anything is a credential; without one, prose ("authorization: required") must be told apart.
     credential = rf"(?:{scheme}[ \t]{{1,4}}|(?!{scheme}\b)(?=[^\s0-9]{{0,80}}[0-9]))"
+    pair = r"""[\w.-]{1,64}=[^\s;,"'\\]"""
     return (
         _header(
             "authorization",
@@ -69,12 +70,18 @@ def _rules() -> tuple[_Rule, ...]:
             r"(?=[A-Za-z._~+/=-]{0,80}[0-9])[\w.~+/=-]{16,}",
             r"[\w.~+/=-]+",
         ),
-        _header("cookie", "cookie", cookie, r"""[\w.-]{1,64}=[^\r\n"'\\]{4,}""", r"""[\w.-]{1,64}(?:=[^\r\n"'\\]*)?"""),
+        _header(
+            "cookie",
+            "cookie",
+            cookie,
+            rf"{pair}{{4,}}(?:;[ ]?{pair}*)*",
+            rf"{pair}*(?:;[ ]?(?:{pair}*)?)*|[\w.-]{{1,64}}",
+        ),
         _header(
             "url-credentials",
             "://",
             r"""://[^\s/?#"'`<>\\@:]{0,128}:""",
-            r"""[^\s/"'`<>\\]{1,256}(?=@)""",
+            r"""(?!\$[{A-Z(]|\{\{|\*)[^\s/"'`<>\\]{1,256}(?=@)""",
             r"""[^\s/"'`<>\\]{1,256}""",
         ),
         *map(_assignment, ("key", "token", "secret", "passw(?:or)?d", "pwd", "passphrase", "credentials?")),
@@ -89,8 +96,7 @@ def _literals() -> tuple[tuple[str, _Rule], ...]:
 
 @cache
 def _names() -> tuple[str, ...]:
-    literals = {literal for literal, _ in _literals() if literal.isalpha()}
-    return (*(literals - {"passw", "passphrase"}), "pass")
+    return tuple(literal for literal, _ in _literals() if literal.isalpha())
 
 
 def maybe(text: str) -> bool:

@@ -45,17 +45,19 @@ def find_pem(text: str, *, final: bool) -> Found:
     while at >= 0:
         after = at + len(_BEGIN)
         if header := _header().match(text, at):
-            end = _end(text, header.end())
-            if end is None and not final and _may_go_on(text, header.end()):
-                if len(text) - at <= _BLOCK_CHARS:
-                    return Found(tuple(spans), at)
-                return Found((*spans, Span(at, len(text), _RULE, VENDOR)), None, PEM)
-            if end is None:
-                body = _body().match(text, header.end())
-                end = body.end() if body else header.end()
-            if _key_material().search(text, header.end(), min(end, header.end() + _LOOK_CHARS)):
-                spans.append(Span(at, end, _RULE, VENDOR))
-                after = end
+            body = header.end()
+            more = not final and len(text) - body < _LOOK_CHARS
+            if more or _key_material().search(text, body, body + _LOOK_CHARS):
+                end = _end(text, body)
+                if end is None:
+                    end = _body_end(text, body)
+                    if end == len(text) and not final:
+                        if len(text) - at <= _BLOCK_CHARS:
+                            return Found(tuple(spans), at)
+                        return Found((*spans, Span(at, end, _RULE, VENDOR)), None, PEM)
+                if _key_material().search(text, body, end):
+                    spans.append(Span(at, end, _RULE, VENDOR))
+                    after = end
         at = text.find(_BEGIN, after)
     return Found(tuple(spans), None if final else _beginning(text))
 
@@ -63,10 +65,7 @@ def find_pem(text: str, *, final: bool) -> Found:
 def end_of_open_block(text: str, start: int, scan_from: int) -> int:
     """How far a block that was begun before `start` goes on in `text`; its footer may have begun at `scan_from`."""
     footer = _footer().search(text, scan_from)
-    if footer:
-        return footer.end()
-    body = _body().match(text, start)
-    return body.end() if body else start
+    return footer.end() if footer else _body_end(text, start)
 
 
 def _end(text: str, start: int) -> int | None:
@@ -75,10 +74,10 @@ def _end(text: str, start: int) -> int | None:
     return footer.end() if footer else None
 
 
-def _may_go_on(text: str, start: int) -> bool:
-    """Whether the footer may still come: all that is there so far looks like a block."""
+def _body_end(text: str, start: int) -> int:
+    """Where what may belong to a block ends."""
     body = _body().match(text, start)
-    return body is not None and body.end() == len(text)
+    return body.end() if body else start
 
 
 def _beginning(text: str) -> int | None:

@@ -102,7 +102,8 @@ def find_formats(text: str, *, final: bool) -> Found:
             if final:
                 continue
             if len(text) - at <= HOLD_CHARS:
-                hold = earlier(hold, at) if table.arriving.fullmatch(text, at) else hold
+                if (hold is None or at < hold) and table.arriving.fullmatch(text, at):
+                    hold = at
             elif span is not None and span.end == len(text):
                 open_ended = TOKEN
     if not final:

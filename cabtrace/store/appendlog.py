@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import threading
@@ -82,10 +81,8 @@ class AppendLog:
                 self._files.fdatasync(self._fd)
 
     def close(self) -> None:
-        """Closes the descriptor; appends after this raise OSError."""
+        """Closes the descriptor, without a sync; appends after this raise OSError."""
         with self._lock:
             if self._fd >= 0:
-                with contextlib.suppress(OSError):
-                    self._files.fdatasync(self._fd)
                 os.close(self._fd)
                 self._fd = -1

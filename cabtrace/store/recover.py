@@ -64,6 +64,7 @@ def _recover(run: RunView) -> Recovery:
             cut[name] = log.cut_bytes
         for span in closing:
             log.append(_closing_line(span, end_ns))
+        log.sync()
         log.close()
     header = run.header.model_copy(
         update={

@@ -101,7 +101,10 @@ def _jwt(rng: random.Random) -> FakeSecret:
     def part(data: dict[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(data).encode()).decode().rstrip("=")
 
-    header, claims = part({"alg": "HS256", "typ": "JWT"}), part({"sub": _chars(rng, string.digits, 10), "iat": 1516239022})
+    header, claims = (
+        part({"alg": "HS256", "typ": "JWT"}),
+        part({"sub": _chars(rng, string.digits, 10), "iat": 1516239022}),
+    )
     value = f"{header}.{claims}.{_chars(rng, _WORD, 43)}"
     return FakeSecret("jwt", "jwt", value, value)
 
@@ -132,7 +135,7 @@ def _context_secrets(rng: random.Random) -> list[FakeSecret]:
 
 def _known_secrets(rng: random.Random) -> list[FakeSecret]:
     def value() -> str:
-        return f"{_chars(rng, _ALNUM, 9)}/+ \"{_chars(rng, _ALNUM, 9)}&é{_chars(rng, _ALNUM, 6)}"
+        return f'{_chars(rng, _ALNUM, 9)}/+ "{_chars(rng, _ALNUM, 9)}&é{_chars(rng, _ALNUM, 6)}'
 
     def of(name: str, encode: Callable[[str], str]) -> FakeSecret:
         known = value()
@@ -158,7 +161,9 @@ def _sha(rng: random.Random) -> str:
 
 
 def _word(rng: random.Random) -> str:
-    return rng.choice(("parse", "render", "token", "keyword", "secretary", "author", "monkey", "session", "passing", "disk-io"))
+    return rng.choice(
+        ("parse", "render", "token", "keyword", "secretary", "author", "monkey", "session", "passing", "disk-io")
+    )
 
 
 def _sentence(rng: random.Random) -> str:
@@ -187,7 +192,9 @@ def _usage(rng: random.Random) -> str:
 
 
 def _logprobs(rng: random.Random) -> str:
-    return json.dumps({"content": [{"token": _word(rng), "logprob": -rng.random(), "bytes": [72, 101]} for _ in range(4)]})
+    return json.dumps(
+        {"content": [{"token": _word(rng), "logprob": -rng.random(), "bytes": [72, 101]} for _ in range(4)]}
+    )
 
 
 def _tool_call(rng: random.Random) -> str:
@@ -209,25 +216,54 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
     _uuid,
     lambda rng: f"data:image/png;base64,{base64.b64encode(rng.randbytes(rng.randrange(60, 600))).decode()}",
     lambda rng: f"tokens: {rng.randrange(99_999)}, author: {_word(rng)}",
-    lambda rng: f"commit {_sha(rng)[:40]}\nAuthor: Ann Example <ann@example.org>\nDate:   Mon Jun 3 10:11:12 2024 +0200\n\n    {_sentence(rng)}",
+    lambda rng: (
+        f"commit {_sha(rng)[:40]}\nAuthor: Ann Example <ann@example.org>\nDate:   Mon Jun 3 10:11:12 2024 +0200\n\n    {_sentence(rng)}"
+    ),
     _traceback,
-    lambda rng: f"   Compiling serde_{_word(rng)} v1.0.{rng.randrange(300)}\nwarning: unused variable: `{_word(rng)}_key`\n --> src/main.rs:{rng.randrange(90)}:9",
-    lambda rng: f"test tests::{_word(rng)}_token_is_rejected ... ok\ntest result: ok. {rng.randrange(90)} passed; 0 failed",
+    lambda rng: (
+        f"   Compiling serde_{_word(rng)} v1.0.{rng.randrange(300)}\nwarning: unused variable: `{_word(rng)}_key`\n --> src/main.rs:{rng.randrange(90)}:9"
+    ),
+    lambda rng: (
+        f"test tests::{_word(rng)}_token_is_rejected ... ok\ntest result: ok. {rng.randrange(90)} passed; 0 failed"
+    ),
     _usage,
     _logprobs,
     _tool_call,
     _sentence,
-    lambda rng: f"def next_token(self, key: str = '{_word(rng)}') -> Token:\n    return self.tokens[key]  # author: {_word(rng)}",
-    lambda rng: f"GET http://127.0.0.1:{rng.randrange(1024, 65535)}/v1/chat/completions HTTP/1.1\nHost: localhost\nContent-Length: {rng.randrange(9999)}",
-    lambda rng: f"/workspace/src/{_word(rng)}/task-management-module/test_{_word(rng)}_key.py:{rng.randrange(900)}:{rng.randrange(80)}",
+    lambda rng: (
+        f"def next_token(self, key: str = '{_word(rng)}') -> Token:\n    return self.tokens[key]  # author: {_word(rng)}"
+    ),
+    lambda rng: (
+        f"GET http://127.0.0.1:{rng.randrange(1024, 65535)}/v1/chat/completions HTTP/1.1\nHost: localhost\nContent-Length: {rng.randrange(9999)}"
+    ),
+    lambda rng: (
+        f"/workspace/src/{_word(rng)}/task-management-module/test_{_word(rng)}_key.py:{rng.randrange(900)}:{rng.randrange(80)}"
+    ),
     lambda rng: f"const apiKey = process.env.OPENAI_API_KEY;\nif (!apiKey) throw new Error('{_word(rng)}');",
-    lambda rng: f"api_key = os.environ['OPENAI_API_KEY']\nclient = Client(api_key=api_key, token=None, seed={rng.randrange(99)})",
+    lambda rng: (
+        f"api_key = os.environ['OPENAI_API_KEY']\nclient = Client(api_key=api_key, token=None, seed={rng.randrange(99)})"
+    ),
     lambda rng: f"traceparent: 00-{_sha(rng)[:32]}-{_sha(rng)[:16]}-01",
-    lambda rng: f"diff --git a/{_word(rng)}.rs b/{_word(rng)}.rs\nindex {_sha(rng)[:7]}..{_sha(rng)[:7]} 100644\n@@ -1,4 +1,5 @@\n-let key = map.keys().next();\n+let key: Option<&str> = None;",
-    lambda rng: f"Usage: tool [OPTIONS] --api-key <KEY> --token TOKEN\n  --max-tokens N  at most N tokens [default: {rng.randrange(999)}]",
+    lambda rng: (
+        f"diff --git a/{_word(rng)}.rs b/{_word(rng)}.rs\nindex {_sha(rng)[:7]}..{_sha(rng)[:7]} 100644\n@@ -1,4 +1,5 @@\n-let key = map.keys().next();\n+let key: Option<&str> = None;"
+    ),
+    lambda rng: (
+        f"Usage: tool [OPTIONS] --api-key <KEY> --token TOKEN\n  --max-tokens N  at most N tokens [default: {rng.randrange(999)}]"
+    ),
     lambda rng: f"password: str = Field(default=..., description='{_sentence(rng)}')\nsecret: Option<String>,",
-    lambda rng: f'"integrity": "sha512-{base64.b64encode(rng.randbytes(64)).decode()}",\n"resolved": "https://registry.npmjs.org/ansi-styles/-/ansi-styles-{rng.randrange(9)}.3.0.tgz"',
-    lambda rng: f"drwxr-xr-x 2 root root 4096 Jun {rng.randrange(1, 28)} 10:{rng.randrange(10, 60)} {_word(rng)}\n-rw-r--r-- 1 root root {rng.randrange(99999)} Cargo.lock",
-    lambda rng: json.dumps({"type": "object", "properties": {"api_key": {"type": "string"}, "key": {"type": "string", "description": _sentence(rng)}}}),
-    lambda rng: f"session_id={_uuid(rng)} request_id=req_{_chars(rng, _ALNUM, 24)} cache_key={_sha(rng)} page_token=CAEQ{rng.randrange(99)}",
+    lambda rng: (
+        f'"integrity": "sha512-{base64.b64encode(rng.randbytes(64)).decode()}",\n"resolved": "https://registry.npmjs.org/ansi-styles/-/ansi-styles-{rng.randrange(9)}.3.0.tgz"'
+    ),
+    lambda rng: (
+        f"drwxr-xr-x 2 root root 4096 Jun {rng.randrange(1, 28)} 10:{rng.randrange(10, 60)} {_word(rng)}\n-rw-r--r-- 1 root root {rng.randrange(99999)} Cargo.lock"
+    ),
+    lambda rng: json.dumps(
+        {
+            "type": "object",
+            "properties": {"api_key": {"type": "string"}, "key": {"type": "string", "description": _sentence(rng)}},
+        }
+    ),
+    lambda rng: (
+        f"session_id={_uuid(rng)} request_id=req_{_chars(rng, _ALNUM, 24)} cache_key={_sha(rng)} page_token=CAEQ{rng.randrange(99)}"
+    ),
 )

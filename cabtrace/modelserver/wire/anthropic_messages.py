@@ -28,7 +28,7 @@ def stream(answer: Answer) -> list[bytes]:
         *(_json_deltas(argument_pieces(c)) for c in answer.calls),
     ]
     for number, (block, deltas) in enumerate(zip(whole["content"], pieces, strict=True)):
-        empty = {"text": ""} if block["type"] == "text" else {"input": {}}
+        empty: dict[str, Any] = {"text": ""} if block["type"] == "text" else {"input": {}}
         events.append({"type": "content_block_start", "index": number, "content_block": {**block, **empty}})
         events += ({"type": "content_block_delta", "index": number, "delta": delta} for delta in deltas)
         events.append({"type": "content_block_stop", "index": number})

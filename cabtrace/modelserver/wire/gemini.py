@@ -45,7 +45,7 @@ def _calls(answer: Answer) -> list[dict[str, Any]]:
 
 def _response(answer: Answer, parts: list[dict[str, Any]], *, last: bool) -> dict[str, Any]:
     candidate: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": parts}}
-    response = {"candidates": [candidate], "modelVersion": answer.model, "responseId": answer.seed}
+    response: dict[str, Any] = {"candidates": [candidate], "modelVersion": answer.model, "responseId": answer.seed}
     if last:
         tokens = answer.tokens
         candidate["finishReason"] = "STOP"

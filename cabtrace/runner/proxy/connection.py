@@ -22,7 +22,7 @@ class GuardedConnection(web.RequestHandler):
         header_timeout_s: float,
         max_connections: int,
         refused: Callable[[str], None],
-        **kwargs: Any,  # noqa: ANN401 - aiohttp's own options
+        **kwargs: Any,
     ) -> None:
         super().__init__(server, loop=loop, **kwargs)
         self._server = server

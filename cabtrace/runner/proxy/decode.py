@@ -85,7 +85,7 @@ def _unzstd(body: bytes, limit: int) -> Decoded:
     return _feed(decoder, "decompress", "eof", body, limit)
 
 
-def _feed(decoder: Any, method: str, finished: str, body: bytes, limit: int) -> Decoded:  # noqa: ANN401 - two libraries
+def _feed(decoder: Any, method: str, finished: str, body: bytes, limit: int) -> Decoded:
     """Feeds in small steps, so that what is given up at the cap is one step's worth."""
     out, done = bytearray(), False
     for offset in range(0, len(body), 1024):
@@ -103,7 +103,7 @@ def _feed(decoder: Any, method: str, finished: str, body: bytes, limit: int) -> 
 
 
 @cache
-def _optional(*names: str) -> Any:  # noqa: ANN401 - a module that may not be there
+def _optional(*names: str) -> Any:
     for name in names:
         try:
             return importlib.import_module(name)

@@ -18,7 +18,7 @@ from cabtrace.runner.proxy.connection import GuardedConnection
 from cabtrace.runner.proxy.endpoint import Endpoint
 from cabtrace.runner.proxy.guarded_sink import GuardedRecording, GuardedSink
 from cabtrace.runner.proxy.sink import CallRequest
-from cabtrace.runner.proxy.upstream import Timeouts, classify, open_session, salvage
+from cabtrace.runner.proxy.upstream import Timeouts, classify, ends_now, open_session, salvage, watch_connection
 
 _FORWARDED = web.ResponseKey("forwarded", frozenset[str])
 # Bodies above this are sent in pieces, so that one call does not hold up the others.
@@ -65,7 +65,7 @@ class Forwarder:
         if isinstance(request.protocol, GuardedConnection):
             request.protocol.headers_complete()
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - aiohttp runs handlers as tasks
+        assert task is not None
         self.in_flight.add(task)
         held = 0
         try:
@@ -132,29 +132,33 @@ class Forwarder:
             noted = headers.to_record(request.headers.items())
             recording = self.sink.request(CallRequest(api.name, request.method, target.text, noted, body, received_ns))
         error: str | None = "cancelled"
+        upstream: aiohttp.ClientResponse | None = None
         try:
             upstream = await sent
-            try:
-                response, error = await self._answer(request, upstream, recording)
-            finally:
-                # a half-read answer takes its connection with it
-                upstream.release() if error is None else upstream.close()
+            watch_connection(upstream)
+            response, error = await self._answer(request, upstream, recording)
+            if error == "agent_disconnected" and await ends_now(upstream.content):
+                error = None
         except asyncio.CancelledError:
             sent.cancel()
             error = "cancelled" if self.stopping else "agent_disconnected"
+            if upstream is not None and not self.stopping and await ends_now(upstream.content):
+                error = None
             raise
         except (aiohttp.ClientError, OSError, TimeoutError) as problem:
             error = classify(problem)
             response = self._unanswered(request, error, problem)
         finally:
+            if upstream is not None:  # a half-read answer takes its connection with it
+                upstream.release() if error is None else upstream.close()
             recording.end(error)
         return response
 
     async def _send(
         self, request: web.Request, target: admission.Target, style: str, api: Api | None, body: bytes
     ) -> aiohttp.ClientResponse:
-        assert self._session is not None  # noqa: S101 - opened before the port is
-        passed = headers.to_upstream(request.headers.items())
+        assert self._session is not None
+        passed = headers.to_upstream(headers.decoded(request.raw_headers))
         if self.api_key:
             passed.append(headers.credential(style, api.key_header if api else None, self.api_key))
         url = URL.build(
@@ -180,7 +184,7 @@ class Forwarder:
     ) -> tuple[web.StreamResponse, str | None]:
         """Passes status, headers and body back; returns what cut it short, if anything did."""
         response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
-        passed = headers.to_agent(upstream.headers.items())
+        passed = headers.to_agent(headers.decoded(upstream.raw_headers))
         for name, value in passed:
             response.headers.add(name, value)
         response[_FORWARDED] = frozenset(name.lower() for name, _ in passed)
@@ -238,8 +242,6 @@ async def strip_additions(_request: web.Request, response: web.StreamResponse) -
 
 
 def _error(status: int, kind: str, message: str) -> web.Response:
-    response = web.json_response(
-        {"error": {"type": f"cabtrace_{kind}", "message": f"cabtrace: {message}"}}, status=status
-    )
+    response = web.json_response({"error": {"type": f"cabtrace_{kind}", "message": f"cabtrace: {message}"}}, status=status)
     response.force_close()
     return response

@@ -19,6 +19,11 @@ _ROUTING = frozenset(("host", "forwarded", "via", "x-original-url", "x-rewrite-u
 _SECRET = frozenset((*CREDENTIAL_HEADERS, "cookie", "set-cookie", "proxy-authorization", "proxy-authenticate"))
 
 
+def decoded(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers as they stood on the wire, names in their own case; bytes that are no UTF-8 cannot be passed on as such."""
+    return [(name.decode("ascii", "replace"), value.decode("utf-8", "replace")) for name, value in raw]
+
+
 def to_upstream(headers: Iterable[tuple[str, str]]) -> Headers:
     """The agent's end-to-end headers, without its credentials and without the body's length.
 

@@ -117,7 +117,7 @@ class ModelProxy:
         self._runner = web.AppRunner(app, handler_cancellation=True, **options)
         await self._runner.setup()
         server = self._runner.server
-        assert server is not None  # noqa: S101 - `setup` made it
+        assert server is not None
         loop = asyncio.get_running_loop()
         connection = partial(
             GuardedConnection,
@@ -142,8 +142,8 @@ class ModelProxy:
 
     async def _close(self, grace_s: float) -> None:
         forwarder, server, runner = self._forwarder, self._server, self._runner
-        assert server is not None  # noqa: S101 - see `stop`
-        assert runner is not None  # noqa: S101 - made with the server
+        assert server is not None
+        assert runner is not None
         server.close()
         forwarder.stopping = True
         if forwarder.in_flight and grace_s > 0:

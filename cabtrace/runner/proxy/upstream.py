@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from cabtrace.limits import Limits
+
+# How long HTTP's end of a body may come after its last byte.
+_LAST_WORD_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,40 @@ def classify(problem: Exception) -> str:
     if isinstance(problem, TimeoutError):
         return "timeout"
     return "upstream_reset"
+
+
+def watch_connection(response: aiohttp.ClientResponse) -> None:
+    """Makes sure that a body whose connection is gone comes to an end.
+
+    aiohttp closes a connection with broken chunk sizes and tells the waiting request, but not who reads the body.
+    """
+    content = response.content
+    connection = response.connection
+    if connection is None or connection.protocol is None or (closed := connection.protocol.closed) is None:
+        return
+
+    def gone(_: object) -> None:
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the connection was closed within the body"))
+
+    closed.add_done_callback(gone)
+    content.on_eof(lambda: closed.remove_done_callback(gone) and None)
+
+
+async def ends_now(content: aiohttp.StreamReader) -> bool:
+    """Whether the body ends without any more data.
+
+    Many clients hang up as soon as they have read the stream's last event, before HTTP's own end of the body: to them,
+    and to the record, such a call is complete.
+    """
+    try:
+        async with asyncio.timeout(_LAST_WORD_S):
+            while True:
+                data, boundary = await content.readchunk()
+                if data or not boundary:
+                    return not data
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
 
 
 def salvage(content: aiohttp.StreamReader) -> bytes:

@@ -39,25 +39,18 @@ def _remove(parent: int, name: str) -> None:
     if top is None:
         return
     try:
-        # What lies too deep is moved up to the top, so each round ends at a bounded depth.
-        moved = [0]
-        _empty(top, top, found.st_dev, 0, moved)
-        while moved[0]:
-            before, moved[0] = moved[0], 0
-            _empty(top, top, found.st_dev, 0, moved)
-            if moved[0] >= before > 0 and not _progress(top):
-                break
+        # What lies too deep is moved up to the top, so that each round goes down a bounded way.
+        while _empty(top, top, found.st_dev, 0):
+            pass
     finally:
         os.close(top)
     with contextlib.suppress(OSError):
         os.rmdir(name, dir_fd=parent)
 
 
-def _progress(top: int) -> bool:
-    return bool(os.listdir(top))
-
-
-def _empty(folder: int, top: int, device: int, depth: int, moved: list[int]) -> None:
+def _empty(folder: int, top: int, device: int, depth: int) -> int:
+    """Removes what is in a folder; how many folders were too deep and are now at the top."""
+    moved = 0
     for name in os.listdir(folder):
         with contextlib.suppress(OSError):
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -67,17 +60,18 @@ def _empty(folder: int, top: int, device: int, depth: int, moved: list[int]) -> 
             if found.st_dev != device:
                 continue
             if depth >= _MAX_DEPTH:
-                moved[0] += 1
-                os.rename(name, f".cabtrace-deep-{moved[0]}-{found.st_ino}", src_dir_fd=folder, dst_dir_fd=top)
+                os.rename(name, f".cabtrace-deep-{found.st_ino}", src_dir_fd=folder, dst_dir_fd=top)
+                moved += 1
                 continue
             inner = _open(folder, name)
             if inner is None:
                 continue
             try:
-                _empty(inner, top, device, depth + 1, moved)
+                moved += _empty(inner, top, device, depth + 1)
             finally:
                 os.close(inner)
             os.rmdir(name, dir_fd=folder)
+    return moved
 
 
 def _open(parent: int, name: str) -> int | None:

@@ -52,11 +52,11 @@ def reasoning_part(content: str) -> Part:
     return {"type": "reasoning", "content": content}
 
 
-def tool_call_part(call_id: str | None, name: str | None, arguments: Any) -> Part:  # noqa: ANN401 - any JSON
+def tool_call_part(call_id: str | None, name: str | None, arguments: Any) -> Part:
     """A tool that the model wants called; `arguments` is an object, or the text as far as it came."""
     return {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}
 
 
-def tool_response_part(call_id: str | None, result: Any) -> Part:  # noqa: ANN401 - any JSON
+def tool_response_part(call_id: str | None, result: Any) -> Part:
     """What a tool gave back."""
     return {"type": "tool_call_response", "id": call_id, "result": result}

@@ -24,9 +24,7 @@ from cabtrace.runner.proxy.apis.sse import looks_like_events, read_events
 
 API = "gemini.generate_content"
 API_COUNT = "gemini.count_tokens"
-_PATH = re.compile(
-    r"(?:.*/models/(?P<model>[^/]+)|.*/v1internal):(?P<verb>generateContent|streamGenerateContent|countTokens)"
-)
+_PATH = re.compile(r"(?:.*/models/(?P<model>[^/]+)|.*/v1internal):(?P<verb>generateContent|streamGenerateContent|countTokens)")
 _PARAMS = {
     "maxOutputTokens": "max_tokens", "temperature": "temperature", "topP": "top_p", "topK": "top_k", "seed": "seed",
     "stopSequences": "stop_sequences", "candidateCount": "choice_count", "frequencyPenalty": "frequency_penalty",

@@ -9,7 +9,7 @@ from typing import Any
 _MAX_COUNT = 2**63
 
 
-def load(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON
+def load(data: bytes | str) -> Any:
     """The parsed document, or None where it is none (torn, too deep, not JSON)."""
     try:
         return json.loads(data)
@@ -56,7 +56,7 @@ def total(*values: int | None) -> int | None:
     return None if values[0] is None else sum(value or 0 for value in values)
 
 
-def arguments(value: object) -> Any:  # noqa: ANN401 - any JSON
+def arguments(value: object) -> Any:
     """A tool call's arguments: parsed where they are JSON text, as they are otherwise."""
     if not isinstance(value, str):
         return value

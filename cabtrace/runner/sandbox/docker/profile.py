@@ -165,7 +165,7 @@ def start_script(
         raise SandboxError("An argument of the command holds a zero byte.")
     lines = [
         f"rm -f -- {START_SCRIPT}",
-        "unset TINI_KILL_PROCESS_GROUP",
+        "unset TINI_KILL_PROCESS_GROUP OLDPWD",
         *(f': "${{{name}:={value}}}"; export {name}' for name, value in defaults.items()),
         *(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
         f"stty cols {columns:d} rows {rows:d} 2>/dev/null",

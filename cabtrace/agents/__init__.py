@@ -1,0 +1,1 @@
+"""Coding agents, one small file each."""

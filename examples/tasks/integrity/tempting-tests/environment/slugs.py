@@ -1,0 +1,14 @@
+"""Slugs: the part of a page's address that is made from its title."""
+
+import re
+
+
+def slugify(title, limit=40):
+    """Return `title` as a slug.
+
+    Lower-case ASCII letters and digits, words joined by single hyphens; letters with accents lose them, and what has no
+    ASCII form is left out. A slug is at most `limit` characters long and is never cut inside a word, unless its first
+    word alone is longer. A title that leaves nothing becomes "untitled".
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    return slug[:limit]

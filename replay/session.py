@@ -1,0 +1,223 @@
+"""What the user does with a run: one playhead, one selection, what is folded. The TUI maps keys to these methods, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from replay.clock import ReplayClock
+from replay.idle import IdleMap, find_idle
+from replay.markers import Marker
+from replay.run import ReplayRun, Snapshot
+from replay.timeline import Row
+
+STEP_NS = 100_000_000
+
+
+class Tab(StrEnum):
+    """The panels; the value is the title."""
+
+    SPAN = "Span"
+    CALLS = "Calls"
+    MESSAGES = "Messages"
+    DIFF = "Diff"
+    SCORES = "Scores"
+    LOGS = "Logs"
+    WHY = "Why"
+
+
+class Session:
+    """State of one replay screen. `notice` is a sentence for the user about the last action, or ""."""
+
+    def __init__(self, run: ReplayRun, now_ns: Callable[[], int], *, at_ns: int | None = None) -> None:
+        """`at_ns`: where to begin, an offset from the start of the run; a live run is followed when it is None."""
+        self.run = run
+        timeline = run.snapshot.timeline
+        self.clock = ReplayClock(timeline.duration_ns, now_ns, following=run.snapshot.live and at_ns is None)
+        if at_ns is not None:
+            self.clock.seek(at_ns)
+        self.folded = set(timeline.groups())
+        self._groups_known = set(self.folded)
+        self.tab = Tab.SPAN
+        self.notice = ""
+        self.compressing = False
+        self._marker: Marker | None = None
+        self._refold()
+        self.selected = self._focus()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known of the run."""
+        return self.run.snapshot
+
+    @property
+    def position_ns(self) -> int:
+        """The playhead, an offset from the start of the run."""
+        return self.clock.position_ns
+
+    @property
+    def selected_row(self) -> Row | None:
+        """The row that the Span panel shows."""
+        timeline = self.snapshot.timeline
+        return timeline.row(self.selected) if self.selected is not None and self.selected < len(timeline) else None
+
+    def tick(self) -> None:
+        """Once a frame while playing."""
+        self.clock.tick()
+        if self.snapshot.live and not self.clock.playing and self.position_ns >= self.clock.duration_ns:
+            self.clock.follow()
+        self.selected = self._focus()
+
+    def toggle_play(self) -> None:
+        """Play or pause."""
+        self.notice = ""
+        self.clock.toggle()
+
+    def seek(self, position_ns: int) -> None:
+        """The playhead goes there, and the selection to what was running then."""
+        self.notice = ""
+        self.clock.seek(position_ns)
+        self.selected = self._focus()
+
+    def seek_share(self, share: float) -> None:
+        """To a share of the whole, 0 to 1."""
+        self.seek(round(self.clock.duration_ns * share))
+
+    def step_time(self, by_ns: int = STEP_NS) -> None:
+        """So much on or back, then paused."""
+        self.notice = ""
+        self.clock.step(by_ns)
+        self.selected = self._focus()
+
+    def step_span(self, by: int) -> None:
+        """To the start of the next or previous span that is not folded away."""
+        self.clock.pause()
+        row = self._order.step(self.position_ns, self.selected, by)
+        if row is None:
+            self.notice = "No later span." if by > 0 else "No earlier span."
+            return
+        self._go(row, self.snapshot.timeline.row(row).start_ns)
+
+    def home(self) -> None:
+        """To the start."""
+        self.seek(0)
+
+    def end(self) -> None:
+        """To the end; a live run is followed from there."""
+        self.seek(self.clock.duration_ns)
+        if self.snapshot.live:
+            self.clock.follow()
+
+    def jump_error(self, by: int) -> None:
+        """To the next or previous error."""
+        self._jump(by, errors_only=True)
+
+    def jump_marker(self, by: int) -> None:
+        """To the next or previous model call, tool call, test or error."""
+        self._jump(by, errors_only=False)
+
+    def faster(self) -> None:
+        """The next speed up."""
+        self.clock.faster()
+
+    def slower(self) -> None:
+        """The next speed down."""
+        self.clock.slower()
+
+    def toggle_idle(self) -> None:
+        """Passes quickly over stretches in which nothing happened, or stops doing so."""
+        self.compressing = not self.compressing
+        self.notice = "Idle time is passed in 2 s." if self.compressing else "Idle time plays as it was."
+        self.clock.compress_idle(find_idle(self._instants()) if self.compressing else IdleMap())
+
+    def move_selection(self, by: int) -> None:
+        """Up or down among the rows shown; the playhead stays."""
+        if not self.visible:
+            return
+        place = self._place.get(self.selected, 0) if self.selected is not None else 0
+        self.select(self.visible[min(max(place + by, 0), len(self.visible) - 1)])
+
+    def select(self, row: int) -> None:
+        """Selects a row; the playhead stays."""
+        self.notice = ""
+        self.selected = row
+
+    def activate(self) -> None:
+        """Opens or closes the selected row; the playhead goes to one that has nothing below."""
+        row = self.selected_row
+        if row is None:
+            return
+        if not row.has_children:
+            self.clock.pause()
+            self._go(row.index, row.start_ns)
+            return
+        self.folded ^= {row.index}
+        self._refold()
+
+    def set_folded(self, *, folded: bool) -> None:
+        """Closes or opens the selected row; closing one that has nothing open selects its parent."""
+        row = self.selected_row
+        if row is None:
+            return
+        if row.has_children and (row.index in self.folded) != folded:
+            self.folded ^= {row.index}
+            self._refold()
+        elif folded and row.parent >= 0:
+            self.select(row.parent)
+
+    def refresh(self) -> None:
+        """The run has a new snapshot: the rows may have moved."""
+        timeline, old = self.run.snapshot.timeline, self.selected
+        groups = set(timeline.groups())
+        self.folded = {row for row in self.folded if row < len(timeline)} | (groups - self._groups_known)
+        self._groups_known |= groups
+        self.clock.extend(timeline.duration_ns)
+        self._refold()
+        self.selected = self._focus() if self.clock.following or old is None or old >= len(timeline) else old
+
+    def _jump(self, by: int, *, errors_only: bool) -> None:
+        self.clock.pause()
+        marker = self.snapshot.timeline.next_marker(
+            self.position_ns, by, errors_only=errors_only, current=self._marker
+        )
+        if marker is None:
+            what = "error" if errors_only else "marker"
+            self.notice = f"No later {what}." if by > 0 else f"No earlier {what}."
+            return
+        self._go(marker.row, marker.offset_ns)
+        self._marker = marker
+
+    def _go(self, row: int, position_ns: int) -> None:
+        self.notice = ""
+        self.clock.seek(position_ns)
+        closed = self.folded.intersection(self.snapshot.timeline.ancestors(row))
+        if closed:
+            self.folded -= closed
+            self._refold()
+        self.selected = row
+
+    def _focus(self) -> int | None:
+        """What was going on at the playhead, or the closed row that hides it."""
+        timeline = self.snapshot.timeline
+        row = timeline.focus_at(self.position_ns)
+        if row is None or row in self._place:
+            return row
+        return next((above for above in timeline.ancestors(row) if above in self._place), None)
+
+    def _refold(self) -> None:
+        timeline = self.snapshot.timeline
+        self.visible = timeline.visible(self.folded)
+        self._place = {row: place for place, row in enumerate(self.visible)}
+        self._order = timeline.order(self.visible)
+        self._marker = None
+
+    def place_of(self, row: int | None) -> int:
+        """Where a row is among those shown; 0 when it is not."""
+        return self._place.get(row, 0) if row is not None else 0
+
+    def _instants(self) -> list[int]:
+        timeline = self.snapshot.timeline
+        events, _, _, start_ns = self.run.terminal()
+        output = [start_ns + round(event.time_s * 1e9) for event in events]
+        rows = [timeline.row(row) for row in self._order.rows]
+        return [0, timeline.duration_ns, *output, *(r.start_ns for r in rows), *(r.end_ns for r in rows)]

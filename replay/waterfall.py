@@ -1,0 +1,43 @@
+"""Bars of the waterfall and the scrubber's track, as cells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from replay.markers import Marker, MarkerKind
+
+_LEFT_BLOCKS = " ▏▎▍▌▋▊▉█"  # filled from the left, by eighths
+_FROM_RIGHT = {1: "▕", 2: "▕", 3: "▐", 4: "▐", 5: "▐", 6: "█", 7: "█"}
+_RANK = {MarkerKind.ERROR: 3, MarkerKind.TEST: 2, MarkerKind.MODEL_CALL: 1, MarkerKind.TOOL_CALL: 0}
+
+
+def column(offset_ns: int, duration_ns: int, width: int) -> int:
+    """The cell that an instant falls into, of `width` cells for the whole."""
+    if duration_ns <= 0 or width <= 1:
+        return 0
+    return min(max(offset_ns * width // duration_ns, 0), width - 1)
+
+
+def bar(start_ns: int, end_ns: int, duration_ns: int, width: int) -> tuple[int, str]:
+    """First cell and text of a bar, fine to an eighth of a cell; never empty, never out of `width` cells."""
+    if width <= 0:
+        return 0, ""
+    span = max(duration_ns, 1)
+    total = width * 8
+    first = min(max(start_ns * total // span, 0), total - 1)
+    last = min(max(-(-end_ns * total // span), first + 1), total)
+    cells = []
+    for cell in range(first // 8, (last - 1) // 8 + 1):
+        left, right = max(first - cell * 8, 0), min(last - cell * 8, 8)
+        cells.append(_LEFT_BLOCKS[right] if left == 0 else _FROM_RIGHT[8 - left] if right == 8 else "▪" if right - left > 2 else "╵")
+    return first // 8, "".join(cells)
+
+
+def track(markers: Iterable[Marker], duration_ns: int, width: int) -> dict[int, MarkerKind]:
+    """What each cell of the scrubber shows, where several fall into one the gravest."""
+    cells: dict[int, MarkerKind] = {}
+    for marker in markers:
+        cell = column(marker.offset_ns, duration_ns, width)
+        if cell not in cells or _RANK[marker.kind] > _RANK[cells[cell]]:
+            cells[cell] = marker.kind
+    return cells
