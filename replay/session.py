@@ -37,7 +37,7 @@ class Session:
         if at_ns is not None:
             self.clock.seek(at_ns)
         self.folded = set(timeline.groups())
-        self._groups_known = set(self.folded)
+        self._timeline = timeline
         self.tab = Tab.SPAN
         self.notice = ""
         self.compressing = False
@@ -58,7 +58,7 @@ class Session:
     @property
     def selected_row(self) -> Row | None:
         """The row that the Span panel shows."""
-        timeline = self.snapshot.timeline
+        timeline = self._timeline
         return timeline.row(self.selected) if self.selected is not None and self.selected < len(timeline) else None
 
     def tick(self) -> None:
@@ -96,7 +96,7 @@ class Session:
         if row is None:
             self.notice = "No later span." if by > 0 else "No earlier span."
             return
-        self._go(row, self.snapshot.timeline.row(row).start_ns)
+        self._go(row, self._timeline.row(row).start_ns)
 
     def home(self) -> None:
         """To the start."""
@@ -166,18 +166,23 @@ class Session:
             self.select(row.parent)
 
     def refresh(self) -> None:
-        """The run has a new snapshot: the rows may have moved."""
-        timeline, old = self.run.snapshot.timeline, self.selected
-        groups = set(timeline.groups())
-        self.folded = {row for row in self.folded if row < len(timeline)} | (groups - self._groups_known)
-        self._groups_known |= groups
-        self.clock.extend(timeline.duration_ns)
+        """The run has a new snapshot, in which the rows may have moved."""
+        old, new = self._timeline, self.run.snapshot.timeline
+        known = {old.key(row) for row in old.groups()}
+        closed = {old.key(row) for row in self.folded}
+        chosen = old.key(self.selected) if self.selected is not None else None
+        self._timeline = new
+        keys = {new.key(row): row for row in range(len(new))}
+        self.folded = {keys[key] for key in closed if key in keys}
+        self.folded |= {row for row in new.groups() if new.key(row) not in known}
+        self.clock.extend(new.duration_ns)
         self._refold()
-        self.selected = self._focus() if self.clock.following or old is None or old >= len(timeline) else old
+        kept = keys.get(chosen) if chosen else None
+        self.selected = self._focus() if self.clock.following or kept is None else kept
 
     def _jump(self, by: int, *, errors_only: bool) -> None:
         self.clock.pause()
-        marker = self.snapshot.timeline.next_marker(
+        marker = self._timeline.next_marker(
             self.position_ns, by, errors_only=errors_only, current=self._marker
         )
         if marker is None:
@@ -190,7 +195,7 @@ class Session:
     def _go(self, row: int, position_ns: int) -> None:
         self.notice = ""
         self.clock.seek(position_ns)
-        closed = self.folded.intersection(self.snapshot.timeline.ancestors(row))
+        closed = self.folded.intersection(self._timeline.ancestors(row))
         if closed:
             self.folded -= closed
             self._refold()
@@ -198,17 +203,16 @@ class Session:
 
     def _focus(self) -> int | None:
         """What was going on at the playhead, or the closed row that hides it."""
-        timeline = self.snapshot.timeline
+        timeline = self._timeline
         row = timeline.focus_at(self.position_ns)
         if row is None or row in self._place:
             return row
         return next((above for above in timeline.ancestors(row) if above in self._place), None)
 
     def _refold(self) -> None:
-        timeline = self.snapshot.timeline
-        self.visible = timeline.visible(self.folded)
+        self.visible = self._timeline.visible(self.folded)
         self._place = {row: place for place, row in enumerate(self.visible)}
-        self._order = timeline.order(self.visible)
+        self._order = self._timeline.order(self.visible)
         self._marker = None
 
     def place_of(self, row: int | None) -> int:
@@ -216,7 +220,7 @@ class Session:
         return self._place.get(row, 0) if row is not None else 0
 
     def _instants(self) -> list[int]:
-        timeline = self.snapshot.timeline
+        timeline = self._timeline
         events, _, _, start_ns = self.run.terminal()
         output = [start_ns + round(event.time_s * 1e9) for event in events]
         rows = [timeline.row(row) for row in self._order.rows]

@@ -76,6 +76,10 @@ class Timeline:
             mark=forest.marks.get(index),
         )
 
+    def key(self, row: int) -> tuple[str, bool]:
+        """What names a row in every snapshot of a run that grows."""
+        return self.spans[self._forest.span[row]].span_id, bool(self._forest.group[row])
+
     def groups(self) -> Iterator[int]:
         """Rows that stand for several quiet spans; they are folded at first."""
         return (row for row, size in enumerate(self._forest.group) if size)

@@ -34,7 +34,7 @@ def command(store: Path, speed: float, replay: bool) -> int:
     from cabtrace.runner.cell import run_cell
     from cabtrace.runner.spec import CellResult, CellSpec
     from cabtrace.runner.task import load_task
-    from cabtrace.store.layout import default_scratch
+    from cabtrace.store.layout import default_scratch, default_store
 
     task = load_task(example_task(TASK))
     server = ModelServer([load_script(example_script(TASK.rsplit("/", 1)[-1]))], speed=speed)
@@ -50,7 +50,7 @@ def command(store: Path, speed: float, replay: bool) -> int:
                     store=store,
                     scratch=default_scratch(),
                     sandbox="local",
-                    endpoint=f"{server.url}/v1",
+                    endpoint=server.url,
                     sweep="demo",
                 )
                 out.say(f"Cell: reference agent × {model} × {task.id}")

@@ -27,7 +27,7 @@ def serve(scripts: tuple[Path, ...], host: str, port: int, speed: float, key: st
 
     server = ModelServer([load_script(p) for p in scripts], host=host, port=port, speed=speed, api_key=key)
     server.start()
-    out.say(f"Serving {len(scripts)} scripts at {server.url}/v1 (interrupt to stop)")
+    out.say(f"Serving {len(scripts)} scripts at {server.url} (interrupt to stop)")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -98,6 +98,8 @@ CALL_CHUNKS: Final = "cabtrace.call.chunks"
 CALL_REQUEST_BYTES: Final = "cabtrace.call.request_bytes"
 CALL_RESPONSE_BYTES: Final = "cabtrace.call.response_bytes"
 HTTP_STATUS: Final = "http.response.status_code"
+TOOL_CALL_SOURCES: Final = "cabtrace.tool.sources"  # model_calls (times are an upper bound), telemetry, transcript
+TOOL_CALL_ASKED_BY: Final = "cabtrace.tool.asked_by"  # span id of the model call that asked for it
 MODEL_CALL_EVENT: Final = "cabtrace.model_call"  # one a call, on adapter_run
 
 OPENINFERENCE_KIND: Final = "openinference.span.kind"  # CHAIN, EVALUATOR: where GenAI has no word

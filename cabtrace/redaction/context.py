@@ -28,13 +28,11 @@ class _Rule:
 
 def _assignment(literal: str) -> _Rule:
     before = rf"{literal}{_SUFFIX}(?:{_SEPARATOR}|(?P<blank>[ \t]{{1,2}}))"
-    quoted, bare = r"""[^\s"'`\\]""", r"""[^\s"'`\\,;&|<>(){}\[\]=]"""
+    quoted, bare = r"""[^\s\x00-\x1f\x7f-\x9f"'`\\]""", r"""[^\s\x00-\x1f\x7f-\x9f"'`\\,;&|<>(){}\[\]=]"""
     return _Rule(
         "assignment",
         literal,
-        re.compile(
-            rf"{before}(?:{_QUOTE}(?P<quoted>{quoted}{{6,}})|(?P<bare>{bare}{{6,}}={{0,2}}))(?P<after>[(\[]?)", re.I
-        ),
+        re.compile(rf"{before}(?:{_QUOTE}(?P<quoted>{quoted}{{6,}})|(?P<bare>{bare}{{6,}}={{0,2}}))(?P<after>[(\[]?)", re.I),
         re.compile(rf"{before}(?:{_QUOTE}(?P<quoted>{quoted}{{1,}})|(?P<bare>{bare}{{1,}}={{0,2}}))\Z", re.I),
     )
 
@@ -54,14 +52,14 @@ def _rules() -> tuple[_Rule, ...]:
     scheme = r"(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)"
     # With a scheme anything is a credential; without one, prose ("authorization: required") must be told apart.
     credential = rf"(?:{scheme}[ \t]{{1,4}}|(?!{scheme}\b)(?=[^\s0-9]{{0,80}}[0-9]))"
-    pair = r"""[\w.-]{1,64}=[^\s;,"'\\]"""
+    pair = r"""[\w.-]{1,64}=[^\s\x00-\x1f\x7f-\x9f;,"'\\]"""
     return (
         _header(
             "authorization",
             "authorization",
             auth + credential,
-            r"""[^\s"'`\\,;<>\[{$][^\s"'`\\,;]{5,}""",
-            r"""[^\s"'`\\,;]+""",
+            r"""[^\s\x00-\x1f\x7f-\x9f"'`\\,;<>\[{$][^\s\x00-\x1f\x7f-\x9f"'`\\,;)\]}>]{5,}""",
+            r"""[^\s\x00-\x1f\x7f-\x9f"'`\\,;]+""",
         ),
         _header(
             "bearer",
@@ -80,9 +78,9 @@ def _rules() -> tuple[_Rule, ...]:
         _header(
             "url-credentials",
             "://",
-            r"""://[^\s/?#"'`<>\\@:]{0,128}:""",
-            r"""(?!\$[{A-Z(]|\{\{|\*)[^\s/"'`<>\\]{1,256}(?=@)""",
-            r"""[^\s/"'`<>\\]{1,256}""",
+            r"""://[^\s\x00-\x1f\x7f-\x9f/?#"'`<>\\@:]{0,128}:""",
+            r"""(?!\$[{A-Z(]|\{\{|\*)[^\s\x00-\x1f\x7f-\x9f/"'`<>\\]{1,256}(?=@)""",
+            r"""[^\s\x00-\x1f\x7f-\x9f/"'`<>\\]{1,256}""",
         ),
         *map(_assignment, ("key", "token", "secret", "passw(?:or)?d", "pwd", "passphrase", "credentials?")),
     )

@@ -32,6 +32,7 @@ class KnownValues:
     squeezed: tuple[str, ...] = ()
     beginnings: tuple[str, ...] = ()
     longest: int = 0
+    spaced: bool = False  # a value holds blanks, at which a program may wrap it
 
     def maybe(self, text: str, *, long_run: bool) -> bool:
         """Whether `text` holds a value, as far as can be told cheaply; never wrongly False."""
@@ -52,7 +53,7 @@ class KnownValues:
 
     def wrapped_spans(self, text: str) -> Iterator[Span]:
         """Every occurrence, whatever escape sequences and line wraps are inside it."""
-        view = unwrapped(text)
+        view = unwrapped(text, tight=self.spaced)
         for span in _occurrences(view.text, self.unwrapped):
             yield view.span(span)
 
@@ -61,7 +62,7 @@ class KnownValues:
         if not self.longest or not text:
             return None
         window = max(0, len(text) - _WINDOW_CHARS - 8 * self.longest)
-        view = unwrapped(text[window:])
+        view = unwrapped(text[window:], tight=self.spaced)
         tight = unpadded(view.text)
         at = earlier(self._beginning(view.text), self._beginning(tight) if tight != view.text else None)
         return None if at is None else window + view.origin(at)
@@ -88,7 +89,8 @@ def known_values(values: Mapping[str, str]) -> KnownValues:
             for form in _forms(value):
                 forms.setdefault(form, rule)
     ordered = sorted(forms.items(), key=lambda item: (-len(item[0]), item[0]))
-    tight = {unwrapped(form).text: rule for form, rule in ordered}
+    spaced = any(unpadded(part) != part or squeezed(part) != part for form in forms for part in form.splitlines())
+    tight = {unwrapped(form, tight=spaced).text: rule for form, rule in ordered}
     tight = {form: rule for form, rule in tight.items() if len(form) >= MIN_CHARS}
     encoded = {form for form, _ in ordered if form not in values and re.search(_RUN, form)}
     return KnownValues(
@@ -100,6 +102,7 @@ def known_values(values: Mapping[str, str]) -> KnownValues:
         squeezed=tuple(dict.fromkeys(squeezed(form) for form in tight)),
         beginnings=tuple({form[:n] for form in tight for n in range(1, _PROBE_CHARS)}),
         longest=max(map(len, forms), default=0),
+        spaced=spaced,
     )
 
 

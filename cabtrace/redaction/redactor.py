@@ -27,9 +27,7 @@ class Redactor:
         paths: Literal path prefixes and what to write instead of them, as `{"/home/x": "~"}`; not counted as secrets.
     """
 
-    def __init__(
-        self, known: Mapping[str, str] | Iterable[str] = (), *, paths: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, known: Mapping[str, str] | Iterable[str] = (), *, paths: Mapping[str, str] | None = None) -> None:
         """Takes what is known; see the class."""
         items = known.items() if isinstance(known, Mapping) else (("known", value) for value in known)
         self._lock = Lock()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from cabtrace.redaction import context
@@ -86,7 +86,7 @@ def scan(text: str, known: KnownValues, prefixes: Paths, *, final: bool) -> Foun
     for content, view_of in views:
         for finder in (find_formats, find_context, find_pem):
             found = finder(content, final=final)
-            spans += _originals(found.spans, view_of, len(content), len(text))
+            spans += found.spans if view_of is None else _originals(found, view_of, len(text))
             if found.hold is not None:
                 hold = earlier(hold, found.hold if view_of is None else view_of.origin(found.hold))
             open_ended = found.open_ended or open_ended
@@ -100,12 +100,10 @@ def scan(text: str, known: KnownValues, prefixes: Paths, *, final: bool) -> Foun
     return Found(merge(spans), hold, open_ended)
 
 
-def _originals(spans: Iterable[Span], view: View | None, view_chars: int, text_chars: int) -> Iterable[Span]:
-    if view is None:
-        return spans
-    # What reaches the end of the view reaches the end of the text: only the start of an escape sequence is behind it.
-    return [
-        mapped if span.end < view_chars else Span(mapped.start, text_chars, span.rule, span.rank, span.placeholder)
-        for span in spans
-        for mapped in (view.span(span),)
-    ]
+def _originals(found: Found, view: View, text_chars: int) -> list[Span]:
+    spans = [view.span(span) for span in found.spans]
+    if found.open_ended and spans:
+        # The start of an escape sequence may be behind what goes on.
+        last = spans.pop()
+        spans.append(replace(last, end=text_chars))
+    return spans

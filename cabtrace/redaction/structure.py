@@ -31,14 +31,14 @@ def redact_value(redactor: TextRedactor, value: T) -> T:
     return result
 
 
-def _redact(redactor: TextRedactor, value: Any, name: str, depth: int) -> Any:  # noqa: ANN401  # JSON-like data
+def _redact(redactor: TextRedactor, value: Any, name: str, depth: int) -> Any:  # JSON-like data
     if isinstance(value, str):
         return _string(redactor, value, name)
     if depth > _MAX_DEPTH and isinstance(value, Mapping | list | tuple):
         redactor.count("depth")
         return "[redacted:depth]"
     if isinstance(value, Mapping):
-        return _mapping(redactor, value, depth)
+        return _mapping(redactor, value, name, depth)
     if isinstance(value, list | tuple):
         return _sequence(redactor, value, name, depth)
     return value
@@ -52,14 +52,14 @@ def _string(redactor: TextRedactor, value: str, name: str) -> str:
     return redactor.text(value)
 
 
-def _mapping(redactor: TextRedactor, value: Mapping[Any, Any], depth: int) -> Mapping[Any, Any]:
+def _mapping(redactor: TextRedactor, value: Mapping[Any, Any], name: str, depth: int) -> Mapping[Any, Any]:
     result: dict[Any, Any] = {}
     changed = False
-    named = _pair_name(value)
+    # OTLP writes an attribute as {"key": name, "value": {"stringValue": text}}.
+    name_of = {"value": _pair_name(value) or "value", "stringValue": name}
     for key, item in value.items():
         new_key = _free(redactor.text(key), result) if isinstance(key, str) else key
-        name = named if named and key == "value" else key if isinstance(key, str) else ""
-        new_item = _redact(redactor, item, name, depth + 1)
+        new_item = _redact(redactor, item, name_of.get(key, key) if isinstance(key, str) else "", depth + 1)
         changed = changed or new_key != key or new_item is not item
         result[new_key] = new_item
     return result if changed else value
@@ -73,9 +73,9 @@ def _pair_name(value: Mapping[Any, Any]) -> str:
     return name if isinstance(name, str) and _names_secret(name) else ""
 
 
-def _sequence(redactor: TextRedactor, value: Any, name: str, depth: int) -> Any:  # noqa: ANN401  # list or tuple
+def _sequence(redactor: TextRedactor, value: Any, name: str, depth: int) -> Any:  # list or tuple
     items = [_redact(redactor, item, name, depth + 1) for item in value]
-    if not name and len(value) == 2 and _names_secret(value[0]) and isinstance(value[1], str):  # a header as a pair
+    if not strength(name) and len(value) == 2 and _names_secret(value[0]) and isinstance(value[1], str):  # a header as a pair
         items[1] = _string(redactor, value[1], value[0])
     if all(new is old for new, old in zip(items, value, strict=True)):
         return value

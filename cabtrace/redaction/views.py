@@ -39,6 +39,11 @@ def _ignored() -> re.Pattern[str]:
     return re.compile(f"{_ESCAPE}|{_CONTROL}")
 
 
+@cache
+def _ignored_tight() -> re.Pattern[str]:
+    return re.compile(f"{_ESCAPE}|{_CONTROL}|[{_PADDING}]+")
+
+
 def has_escapes(text: str) -> bool:
     """Whether `text` holds an escape or control sequence introducer."""
     return "\x1b" in text or "\x9b" in text
@@ -65,8 +70,8 @@ def without_escapes(text: str) -> View:
     return View("".join(pieces), tuple(starts), tuple(origins))
 
 
-def unwrapped(text: str) -> View:
-    """`text` without escape sequences, control characters, line ends and the padding around them."""
+def unwrapped(text: str, *, tight: bool) -> View:
+    """`text` without escape sequences, control characters, line ends and the padding around them; if `tight`, all padding."""
     pieces: list[tuple[int, str]] = []
     last = 0
     after_wrap = False
@@ -80,7 +85,7 @@ def unwrapped(text: str) -> View:
         if piece:
             pieces.append((end - len(piece), piece))
 
-    for match in _ignored().finditer(text):
+    for match in (_ignored_tight() if tight else _ignored()).finditer(text):
         keep(last, match.start())
         last = match.end()
         if _breaks_line(match[0]):

@@ -11,6 +11,7 @@ from cabtrace.runner.call_bodies import CallBodyWriter
 from cabtrace.runner.proxy.apis import Api, find_api
 from cabtrace.runner.proxy.apis.facts import RequestFacts, ResponseFacts
 from cabtrace.runner.proxy.decode import decode_body
+from cabtrace.runner.tool_calls import ToolCallRecorder
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -26,6 +27,7 @@ class CallRecorder:
         self._recorder = recorder
         self._parent = parent
         self._adapter_run = adapter_run
+        self.tools = ToolCallRecorder(recorder, parent)
         self._bodies = bodies
         self._mutex = threading.Lock()
         self._failed: dict[str, tuple[str, int]] = {}  # request hash -> call that failed, retries so far
@@ -51,6 +53,7 @@ class CallRecorder:
         call = RecordedCall(self, self._recorder, request, api, facts, index, retry)
         with self._mutex:
             self._open.add(call)
+        self.tools.request(facts.messages, call.started_ns)
         return call
 
     def unrecorded(self, method: str, path: str) -> None:
@@ -91,6 +94,7 @@ class CallRecorder:
                 self.answered += 1
                 self.input_tokens += facts.usage.input or 0
                 self.output_tokens += facts.usage.output or 0
+        self.tools.answer(facts.messages, call.call_id, end_ns)
         self._recorder.event(self._adapter_run, sc.MODEL_CALL_EVENT, event, end_ns)
 
 
@@ -115,7 +119,7 @@ class RecordedCall:
         self._status: int | None = None
         self._headers: Mapping[str, str] = {}
         self._ended = False
-        self._started_ns = recorder.clock.from_monotonic_ns(request.received_ns)
+        self.started_ns = recorder.clock.from_monotonic_ns(request.received_ns)
         self._first_ns: int | None = None
         attributes = request_attributes(api.provider, facts, request, index)
         if retry:
@@ -126,11 +130,11 @@ class RecordedCall:
             parent=owner.parent_span(),
             attributes=attributes,
             client=True,
-            start_ns=self._started_ns,
+            start_ns=self.started_ns,
         )
         self.call_id = f"{self._span.get_span_context().span_id:016x}"
         self._body = CallBodyWriter(recorder, self.call_id, enabled=owner.records_bodies)
-        self._body.request(self._started_ns, index, request, facts)
+        self._body.request(self.started_ns, index, request, facts)
 
     def response(self, status: int, headers: Mapping[str, str]) -> None:
         """Status and headers of the answer."""
@@ -158,9 +162,9 @@ class RecordedCall:
         if incomplete and not self.error:
             self.error = "incomplete"
         attributes = response_attributes(facts, self._status, self._body.chunk_count, self._body.total_bytes)
-        attributes[sc.CALL_LATENCY_MS] = (end_ns - self._started_ns) / 1e6
+        attributes[sc.CALL_LATENCY_MS] = (end_ns - self.started_ns) / 1e6
         if self._first_ns is not None:
-            attributes[sc.GEN_AI_TTFT_S] = (self._first_ns - self._started_ns) / 1e9
+            attributes[sc.GEN_AI_TTFT_S] = (self._first_ns - self.started_ns) / 1e9
         if incomplete:
             attributes[sc.CALL_INCOMPLETE] = True
         self._span.set_attributes(attributes)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cabtrace import __version__
-from cabtrace.errors import CabtraceError, SandboxError
+from cabtrace.errors import AgentNotFoundError, CabtraceError, SandboxError
 from cabtrace.model import semconv as sc
 from cabtrace.model.ids import CellId, new_run_id
 from cabtrace.model.outcome import ENDINGS, Cause
@@ -20,7 +20,7 @@ from cabtrace.protocols import Command, LaunchContext
 from cabtrace.runner import attributes as attrs
 from cabtrace.runner.boxes import make_sandbox
 from cabtrace.runner.calls import CallRecorder, LateSink, call_completeness
-from cabtrace.runner.leftovers import claim_scratch
+from cabtrace.runner.leftovers import claim_scratch, release_scratch
 from cabtrace.runner.proxy.proxy import ModelProxy
 from cabtrace.runner.pty import pump
 from cabtrace.runner.scores import score
@@ -73,12 +73,12 @@ class Cell:
             self._open_record()
         except BaseException:  # nothing of the run exists yet, so nothing of it may stay
             self.sandbox.close()
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            release_scratch(self.scratch)
             raise
         cause, detail = Cause.HARNESS_FAILED, ""
         try:
             cause, detail = self._stages()
-        except SandboxError as error:
+        except (SandboxError, AgentNotFoundError) as error:
             cause, detail = Cause.SANDBOX_FAILED, str(error)
         except KeyboardInterrupt:
             cause, detail = Cause.CANCELLED, "interrupted"
@@ -271,6 +271,7 @@ class Cell:
             span.set_attributes(
                 {k: v for k, v in ((sc.EXIT_CODE, record["exit_code"]), (sc.TIMED_OUT, record["timed_out"])) if v is not None}
             )
+        self.writer.update(verifier_exit_code=record["exit_code"])
         self.seen = dataclasses.replace(self.seen, verified=record["passed"], verifier_problem=record["problem"] or "")
 
     def _score(self) -> bool:
@@ -290,7 +291,7 @@ class Cell:
         if self.proxy:
             self.proxy.stop(0)
         removed = self.sandbox.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        release_scratch(self.scratch)
         span.set_attribute(sc.REMOVED, [self.redactor.text(r) for r in removed])
         self.recorder.end(span)
 

@@ -10,12 +10,13 @@ _NAME_CHARS = 300
 _LINE_CHARS = 2_000
 _MOST_TESTS = 10_000
 
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9])")
 _CARGO = re.compile(r"test (\S.*?)(?: - should panic)? \.\.\. (ok|FAILED)(?: <[^>]*>)?")
 _PYTEST = re.compile(r"([^\s:]+\.py::.+?) (PASSED|FAILED|ERROR|XPASS)(?: +\[ *\d+%\])?")
 _PYTEST_SUMMARY = re.compile(r"(PASSED|FAILED|ERROR|XPASS) ([^\s:]+\.py(?:::.+?)?)(?: - .*)?")
 _UNITTEST = re.compile(r"(\w+) \(([\w.]+)\) \.\.\. (ok|FAIL|ERROR|unexpected success)")
-_UNITTEST_FAILED = re.compile(r"(?:FAIL|ERROR): (\w+) \(([\w.]+)\)")
+_UNITTEST_FAILED = re.compile(r"(?:FAIL|ERROR): (\w+) \(([\w.]+)\)(?: .*)?")
+_UNITTEST_OPEN = re.compile(r"(\w+) \(([\w.]+)\) \.\.\. ")
 _TAP = re.compile(r"( {0,64})(not ok|ok) \d+(?: - | )(.*)")
 _TAP_DIRECTIVE = re.compile(r"\s#\s*(skip|todo)\b", re.IGNORECASE)
 _TAP_TIME = re.compile(r" # time=.*")
@@ -61,6 +62,7 @@ def _merged(tests: Iterable[TestResult]) -> tuple[TestResult, ...]:
 
 
 def _line_by_line(lines: list[str]) -> Iterator[TestResult]:
+    waiting = ""  # a test of unittest that printed something before its result
     for line in lines:
         if match := _CARGO.fullmatch(line):
             yield TestResult(match[1], match[2] == "ok")
@@ -72,6 +74,11 @@ def _line_by_line(lines: list[str]) -> Iterator[TestResult]:
             yield TestResult(_unittest_name(match[1], match[2]), match[3] == "ok")
         elif match := _UNITTEST_FAILED.fullmatch(line):
             yield TestResult(_unittest_name(match[1], match[2]), False)
+        elif match := _UNITTEST_OPEN.match(line + " "):
+            waiting = _unittest_name(match[1], match[2])
+        elif waiting and line in ("ok", "FAIL", "ERROR"):
+            yield TestResult(waiting, line == "ok")
+            waiting = ""
 
 
 def _unittest_name(method: str, place: str) -> str:

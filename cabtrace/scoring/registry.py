@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from importlib.metadata import entry_points
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from cabtrace.model.score import AxisResult
@@ -25,15 +26,36 @@ def builtin_axes() -> tuple[ScoringAxis, ...]:
     return (PassRate(), Tokens(), Latency(), BlastRadius(), Refusal(), Integrity())
 
 
+@dataclass(frozen=True, slots=True)
+class UnloadableAxis:
+    """Stands for an axis of another package that could not be imported."""
+
+    name: str
+    reason: str
+    version: str = "unknown"
+
+    def score(self, run: ScoredRun) -> AxisResult:
+        """Unknown, and why."""
+        return AxisResult(self.name, self.version, None, inputs={"error": self.reason})
+
+
 def plugin_axes() -> tuple[ScoringAxis, ...]:
     """Axes of other packages, by entry point; one of a name that is taken is left out."""
     found: dict[str, ScoringAxis] = {}
     taken = {axis.name for axis in builtin_axes()} | {"composite"}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        axis: ScoringAxis = entry.load()()
+        axis = _load(entry)
         if axis.name not in taken:
             found.setdefault(axis.name, axis)
     return tuple(found.values())
+
+
+def _load(entry: EntryPoint) -> ScoringAxis:
+    try:
+        axis: ScoringAxis = entry.load()()
+    except Exception as error:  # noqa: BLE001 - someone else's code: its failure must not cost us the run
+        return UnloadableAxis(entry.name, _reason(error))
+    return axis
 
 
 def score_run(
@@ -63,5 +85,8 @@ def _guarded(axis: ScoringAxis, run: ScoredRun) -> AxisResult:
     try:
         return axis.score(run)
     except Exception as error:  # noqa: BLE001 - someone else's code: its failure must not cost us the run
-        reason = f"{type(error).__name__}: {error}"[:500]
-        return AxisResult(axis.name, axis.version, None, inputs={"error": reason})
+        return AxisResult(axis.name, axis.version, None, inputs={"error": _reason(error)})
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]

@@ -38,7 +38,12 @@ def play(task: Task, model: ScriptedModel, tmp_path: Path) -> tuple[bool | None,
     logs.mkdir()
     prepare(task, workdir)
     baseline = Baseline.take(workdir, tmp_path / "git", ignored=task.ignored)
-    env = {**os.environ, "CABTRACE_WORKDIR": str(workdir), "CABTRACE_TESTS": str(task.tests_dir), "TMPDIR": str(tmp_path)}
+    env = {
+        **os.environ,
+        "CABTRACE_WORKDIR": str(workdir),
+        "CABTRACE_TESTS": str(task.tests_dir),
+        "TMPDIR": str(tmp_path),
+    }
     for turn in model.turn:
         for call in turn.tool_call:
             subprocess.run(
@@ -100,4 +105,6 @@ def test_a_session_reads_like_one(name: str, model_name: str) -> None:
     assert 5 <= len(model.turn) <= 9
     assert all(turn.text and len(turn.tool_call) == 1 for turn in model.turn[:-1])
     assert not model.turn[-1].tool_call
-    assert all(call.name == "*" and isinstance(call.arguments["command"], str) for t in model.turn for call in t.tool_call)
+    assert all(
+        call.name == "*" and isinstance(call.arguments["command"], str) for t in model.turn for call in t.tool_call
+    )

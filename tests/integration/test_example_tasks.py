@@ -156,7 +156,7 @@ def test_swallowing_errors_elsewhere_fails_the_python_task(tmp_path: Path) -> No
             {"all prices are asked for at once"},
         ),
         (
-            "let total = 0; await Promise.all(articles.map(async (a) => { total += await fetchPrice(a); })); return total;",
+            "let t = 0; await Promise.all(articles.map(async (a) => { t += await fetchPrice(a); })); return t;",
             {"sums all prices", "no price is lost when they arrive in another order"},
         ),
     ],

@@ -143,10 +143,10 @@ def test_a_path_of_the_commands_own_counts(sandbox: LocalSandbox) -> None:
 
 HIDERS = {
     "in the background": "sleep 987 &",
-    "in a session of its own": "(setsid sleep 987 >/dev/null 2>&1 &)",
-    "with a clean environment": "(env -i setsid sleep 987 >/dev/null 2>&1 &)",
-    "forked twice": "(env -i setsid sh -c '(setsid sleep 987 &) ; exit' &)",
-    "deaf": "(setsid sh -c \"trap '' TERM HUP INT; sleep 987\" &)",
+    "in a session of its own": "(setsid sleep 987 >/dev/null 2>&1 &);",
+    "with a clean environment": "(env -i setsid sleep 987 >/dev/null 2>&1 &);",
+    "forked twice": "(env -i setsid sh -c '(setsid sleep 987 &) ; exit' &);",
+    "deaf": "(setsid sh -c \"trap '' TERM HUP INT; sleep 987\" &);",
 }
 
 

@@ -9,9 +9,9 @@ from cabtrace.text import safe
 from tests.security.escapes_corpus import ESCAPES, harmful_characters
 
 _ANY = st.text(st.characters(exclude_categories=()))
-_HOSTILE = st.lists(
-    st.one_of(st.sampled_from(sorted(ESCAPES.values())), _ANY, st.sampled_from("\r\n\t\u200d\u200c\x1b"))
-).map("".join)
+_HOSTILE = st.lists(st.one_of(st.sampled_from(sorted(ESCAPES.values())), _ANY, st.sampled_from("\r\n\t\u200d\u200c\x1b"))).map(
+    "".join
+)
 
 
 @given(_HOSTILE, st.booleans(), st.integers(0, 60))

@@ -42,7 +42,7 @@ def known_values(secrets: tuple[FakeSecret, ...]) -> dict[str, str]:
 
 def fake_secrets(seed: int = 20240607) -> tuple[FakeSecret, ...]:
     """Forty of them: 28 formats of vendors, 7 told by their context, 5 known values in their encoded forms."""
-    rng = random.Random(seed)  # noqa: S311  # fakes, and the same ones every time
+    rng = random.Random(seed)  # fakes, and the same ones every time
     return (*_vendor_secrets(rng), *_context_secrets(rng), *_known_secrets(rng))
 
 
@@ -152,7 +152,7 @@ def _known_secrets(rng: random.Random) -> list[FakeSecret]:
 
 def benign_texts(count: int = 1_000, seed: int = 41) -> list[str]:
     """Texts as agents and harnesses make them, in which nothing is secret."""
-    rng = random.Random(seed)  # noqa: S311  # the same ones every time
+    rng = random.Random(seed)  # the same ones every time
     return [_BENIGN[at % len(_BENIGN)](rng) for at in range(count)]
 
 
@@ -161,9 +161,7 @@ def _sha(rng: random.Random) -> str:
 
 
 def _word(rng: random.Random) -> str:
-    return rng.choice(
-        ("parse", "render", "token", "keyword", "secretary", "author", "monkey", "session", "passing", "disk-io")
-    )
+    return rng.choice(("parse", "render", "token", "keyword", "secretary", "author", "monkey", "session", "passing", "disk-io"))
 
 
 def _sentence(rng: random.Random) -> str:
@@ -192,9 +190,7 @@ def _usage(rng: random.Random) -> str:
 
 
 def _logprobs(rng: random.Random) -> str:
-    return json.dumps(
-        {"content": [{"token": _word(rng), "logprob": -rng.random(), "bytes": [72, 101]} for _ in range(4)]}
-    )
+    return json.dumps({"content": [{"token": _word(rng), "logprob": -rng.random(), "bytes": [72, 101]} for _ in range(4)]})
 
 
 def _tool_call(rng: random.Random) -> str:
@@ -223,16 +219,12 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
     lambda rng: (
         f"   Compiling serde_{_word(rng)} v1.0.{rng.randrange(300)}\nwarning: unused variable: `{_word(rng)}_key`\n --> src/main.rs:{rng.randrange(90)}:9"
     ),
-    lambda rng: (
-        f"test tests::{_word(rng)}_token_is_rejected ... ok\ntest result: ok. {rng.randrange(90)} passed; 0 failed"
-    ),
+    lambda rng: f"test tests::{_word(rng)}_token_is_rejected ... ok\ntest result: ok. {rng.randrange(90)} passed; 0 failed",
     _usage,
     _logprobs,
     _tool_call,
     _sentence,
-    lambda rng: (
-        f"def next_token(self, key: str = '{_word(rng)}') -> Token:\n    return self.tokens[key]  # author: {_word(rng)}"
-    ),
+    lambda rng: f"def next_token(self, key: str = '{_word(rng)}') -> Token:\n    return self.tokens[key]  # author: {_word(rng)}",
     lambda rng: (
         f"GET http://127.0.0.1:{rng.randrange(1024, 65535)}/v1/chat/completions HTTP/1.1\nHost: localhost\nContent-Length: {rng.randrange(9999)}"
     ),
@@ -240,9 +232,7 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
         f"/workspace/src/{_word(rng)}/task-management-module/test_{_word(rng)}_key.py:{rng.randrange(900)}:{rng.randrange(80)}"
     ),
     lambda rng: f"const apiKey = process.env.OPENAI_API_KEY;\nif (!apiKey) throw new Error('{_word(rng)}');",
-    lambda rng: (
-        f"api_key = os.environ['OPENAI_API_KEY']\nclient = Client(api_key=api_key, token=None, seed={rng.randrange(99)})"
-    ),
+    lambda rng: f"api_key = os.environ['OPENAI_API_KEY']\nclient = Client(api_key=api_key, token=None, seed={rng.randrange(99)})",
     lambda rng: f"traceparent: 00-{_sha(rng)[:32]}-{_sha(rng)[:16]}-01",
     lambda rng: (
         f"diff --git a/{_word(rng)}.rs b/{_word(rng)}.rs\nindex {_sha(rng)[:7]}..{_sha(rng)[:7]} 100644\n@@ -1,4 +1,5 @@\n-let key = map.keys().next();\n+let key: Option<&str> = None;"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -488,6 +489,37 @@ def test_axes_of_other_packages_are_scored_and_may_fail() -> None:
 
 def test_without_other_packages_there_are_no_other_axes() -> None:
     assert plugin_axes() == ()
+
+
+@pytest.fixture
+def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package with one axis that loads, one that does not, and one that takes a name of ours."""
+    (tmp_path / "other_axes.py").write_text(
+        "from cabtrace.model.score import AxisResult\n"
+        "class Lines:\n"
+        "    name, version = 'lines', '1'\n"
+        "    def score(self, run):\n"
+        "        return AxisResult(self.name, self.version, 7.0)\n"
+        "class Taken(Lines):\n"
+        "    name = 'tokens'\n"
+    )
+    info = tmp_path / "other_axes-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-axes\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[cabtrace.axes]\nlines = other_axes:Lines\ngone = no_such_module:Axis\ntokens = other_axes:Taken\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("other_package")
+def test_axes_are_found_by_entry_point() -> None:
+    scores = score_run(page_run(), plugin_axes())
+
+    assert scores["lines"].value == 7.0
+    assert scores["gone"].value is None
+    assert "no_such_module" in scores["gone"].inputs["error"]
+    assert scores["tokens"].values["total_tokens"] == 0
 
 
 def test_scoring_is_pure() -> None:

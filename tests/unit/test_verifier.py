@@ -15,7 +15,7 @@ from cabtrace.runner.verifier_lines import TestResult, parse_test_lines
 CARGO = """
 running 5 tests
 test tests::bad_input_reports_index_and_value ... ok
-test tests::empty ... FAILED
+test tests::empty ... \x1b[31mFAILED\x1b(B\x1b[m
 test tests::bad_input_does_not_panic - should panic ... ok
 test tests::slow ... ignored
 test src/lib.rs - parse (line 3) ... ok
@@ -36,10 +36,16 @@ test_good (tests.test_totals.Totals.test_good) ... ok
 test_old (tests.test_totals.Totals) ... ok
 test_bad (tests.test_totals.Totals.test_bad) ... FAIL
 test_skip (tests.test_totals.Totals.test_skip) ... skipped 'no'
+test_loud (tests.test_totals.Totals.test_loud) ... WARNING:root:x
+WARNING:root:y
+ok
+test_parts (tests.test_totals.Totals.test_parts) ...
+  test_parts (tests.test_totals.Totals.test_parts) (text='') ... FAIL
 
 ======================================================================
 FAIL: test_bad (tests.test_totals.Totals.test_bad)
 ERROR: test_crash (tests.test_totals.Totals.test_crash)
+FAIL: test_parts (tests.test_totals.Totals.test_parts) (text='')
 """
 NODE_TAP = """TAP version 13
 # Subtest: adds
@@ -95,6 +101,8 @@ test at x.mjs:1:1
                 "tests.test_totals.Totals.test_old": True,
                 "tests.test_totals.Totals.test_bad": False,
                 "tests.test_totals.Totals.test_crash": False,
+                "tests.test_totals.Totals.test_loud": True,
+                "tests.test_totals.Totals.test_parts": False,
             },
         ),
         (NODE_TAP, {"adds": True, "suite > inner good": True, "suite > inner bad": False}),

@@ -122,24 +122,21 @@ class Forwarder:
         self, request: web.Request, target: admission.Target, style: str, body: bytes, received_ns: int
     ) -> web.StreamResponse:
         api = find_api(request.method, target.path)
-        sent = asyncio.ensure_future(self._send(request, target, style, api, body))
-        # The request is on its way while the recorder writes: what that costs is not added to the model's latency.
-        await asyncio.sleep(0)
-        if api is None:
-            self.sink.unrecorded(request.method, target.text)
-            recording = GuardedRecording.absent()
-        else:
-            noted = headers.to_record(request.headers.items())
-            recording = self.sink.request(CallRequest(api.name, request.method, target.text, noted, body, received_ns))
-        error: str | None = "cancelled"
+        recording = GuardedRecording.absent()
+        error: str | None = "agent_disconnected"
         upstream: aiohttp.ClientResponse | None = None
+        sent = asyncio.ensure_future(self._send(request, target, style, api, body))
         try:
+            # The request is on its way while the recorder writes: what that costs is not added to the model's latency.
+            await asyncio.sleep(0)
+            recording = self._begin(request, target, api, body, received_ns)
             upstream = await sent
             watch_connection(upstream)
             response, error = await self._answer(request, upstream, recording)
             if error == "agent_disconnected" and await ends_now(upstream.content):
                 error = None
         except asyncio.CancelledError:
+            sent.add_done_callback(_abandon)
             sent.cancel()
             error = "cancelled" if self.stopping else "agent_disconnected"
             if upstream is not None and not self.stopping and await ends_now(upstream.content):
@@ -153,6 +150,15 @@ class Forwarder:
                 upstream.release() if error is None else upstream.close()
             recording.end(error)
         return response
+
+    def _begin(
+        self, request: web.Request, target: admission.Target, api: Api | None, body: bytes, received_ns: int
+    ) -> GuardedRecording:
+        if api is None:
+            self.sink.unrecorded(request.method, target.text)
+            return GuardedRecording.absent()
+        noted = headers.to_record(request.headers.items())
+        return self.sink.request(CallRequest(api.name, request.method, target.text, noted, body, received_ns))
 
     async def _send(
         self, request: web.Request, target: admission.Target, style: str, api: Api | None, body: bytes
@@ -239,6 +245,12 @@ async def strip_additions(_request: web.Request, response: web.StreamResponse) -
         for name in ("Content-Type", "Date", "Server"):
             if name.lower() not in sent:
                 response.headers.pop(name, None)
+
+
+def _abandon(sent: asyncio.Future[aiohttp.ClientResponse]) -> None:
+    """Nobody waits for this request any more."""
+    if not sent.cancelled() and sent.exception() is None:
+        sent.result().close()
 
 
 def _error(status: int, kind: str, message: str) -> web.Response:

@@ -54,17 +54,21 @@ def watch_connection(response: aiohttp.ClientResponse) -> None:
 
     aiohttp closes a connection with broken chunk sizes and tells the waiting request, but not who reads the body.
     """
-    content = response.content
     connection = response.connection
-    if connection is None or connection.protocol is None or (closed := connection.protocol.closed) is None:
+    if connection is None or connection.protocol is None:
         return
+    content, closed = response.content, connection.protocol.closed
 
-    def gone(_: object) -> None:
+    def gone(future: asyncio.Future[None] | None) -> None:
+        if future is not None:
+            future.exception()  # seen: else asyncio would complain about it on the terminal
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("the connection was closed within the body"))
 
-    closed.add_done_callback(gone)
-    content.on_eof(lambda: closed.remove_done_callback(gone) and None)
+    if closed is None:
+        gone(None)
+    else:
+        closed.add_done_callback(gone)
 
 
 async def ends_now(content: aiohttp.StreamReader) -> bool:

@@ -25,7 +25,7 @@ cp -R "$workdir/src" "$scratch/src" || exit 1
 
 mkdir -p "$logs"
 cd "$scratch" || exit 1
-if CARGO_TARGET_DIR="$scratch/target" CARGO_TERM_COLOR=never cargo test --quiet --offline --test hidden -- --format=pretty; then
+if CARGO_TARGET_DIR="$scratch/target" CARGO_TERM_COLOR=never cargo test --quiet --offline --test hidden -- --format=pretty --color=never; then
     echo 1 >"$logs/reward.txt"
 else
     echo 0 >"$logs/reward.txt"

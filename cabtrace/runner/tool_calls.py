@@ -1,0 +1,96 @@
+"""Tool calls as the model's side shows them: asked for in one answer, answered in a later request.
+
+For an agent that says nothing of its tools this is all there is. The span then lasts from the end of the answer that asked for
+the tool to the moment the agent sent its result back: everything the agent did in between, so an upper bound, and marked so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cabtrace.model import semconv as sc
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from cabtrace.otel.recorder import Recorder
+
+_PENDING = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTool:
+    """A tool call that a model asked for at `asked_ns`, in the call `call_id`."""
+
+    tool_call_id: str
+    name: str
+    arguments: str
+    asked_ns: int
+    call_id: str
+
+
+class ToolCallRecorder:
+    """Pairs what was asked with what was answered; each pair becomes one `execute_tool` span, once."""
+
+    def __init__(self, recorder: Recorder, parent: Span) -> None:
+        self._recorder = recorder
+        self._parent = parent
+        self._mutex = threading.Lock()
+        self._asked: dict[str, AskedTool] = {}
+
+    def answer(self, messages: Sequence[Mapping[str, Any]], call_id: str, ended_ns: int) -> None:
+        """A model answered; takes note of the tools that it asks for."""
+        for part in _parts(messages, "tool_call"):
+            asked_id = str(part.get("id") or f"{call_id}:{part.get('name')}")
+            asked = AskedTool(asked_id, str(part.get("name") or "unknown"), as_text(part.get("arguments")), ended_ns, call_id)
+            with self._mutex:
+                if len(self._asked) < _PENDING:
+                    self._asked[asked_id] = asked
+
+    def request(self, messages: Sequence[Mapping[str, Any]], received_ns: int) -> None:
+        """The agent calls the model again; results of tools that were asked for end their spans."""
+        for part in _parts(messages, "tool_call_response"):
+            with self._mutex:
+                asked = self._asked.pop(str(part.get("id") or ""), None)
+            if asked is not None:
+                self._record(asked, as_text(part.get("result")), received_ns)
+
+    def _record(self, asked: AskedTool, result: str, ended_ns: int) -> None:
+        attributes = {
+            sc.GEN_AI_OPERATION: "execute_tool",
+            sc.GEN_AI_TOOL_NAME: asked.name,
+            sc.GEN_AI_TOOL_CALL_ID: asked.tool_call_id,
+            sc.GEN_AI_TOOL_ARGUMENTS: asked.arguments,
+            sc.GEN_AI_TOOL_RESULT: result,
+            sc.TOOL_CALL_SOURCES: ["model_calls"],
+            sc.TOOL_CALL_ASKED_BY: asked.call_id,
+        }
+        span = self._recorder.start(
+            f"execute_tool {asked.name}",
+            sc.SpanKind.TOOL_CALL,
+            parent=self._parent,
+            attributes=attributes,
+            start_ns=asked.asked_ns,
+        )
+        self._recorder.end(span, end_ns=max(ended_ns, asked.asked_ns))
+
+
+def as_text(value: object) -> str:
+    """Arguments or a result as text: JSON where they are structured."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _parts(messages: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
+    return [p for m in messages for p in m.get("parts") or () if isinstance(p, Mapping) and p.get("type") == kind]

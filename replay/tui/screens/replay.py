@@ -1,0 +1,288 @@
+"""The replay screen: keys and messages in, the session's state out to the widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+
+from replay import display
+from replay.engine import make_engine
+from replay.run import ReplayRun
+from replay.screen import TerminalTape
+from replay.session import STEP_NS, Session, Tab
+from replay.tui.keys import DIGIT_KEYS, REPLAY_KEYS, bindings
+from replay.panels.choose import panel_lines
+from replay.tui.screens.help import HelpScreen
+from replay.tui.widgets.bars import HeaderBar, HintBar
+from replay.tui.widgets.details import DocumentView, TabBar
+from replay.tui.widgets.scrubber import Scrubber
+from replay.tui.widgets.span_tree import SpanTree
+from replay.tui.widgets.terminal_pane import TerminalPane
+
+FRAME_S = 1 / 30
+POLL_S = 0.5
+
+
+class ReplayScreen(Screen[None]):
+    """One run. Draws only on a key, on a frame while it plays, and when a live run grew."""
+
+    BINDINGS: ClassVar = bindings(REPLAY_KEYS, DIGIT_KEYS)
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    AUTO_FOCUS: ClassVar[str | None] = "#spans"
+
+    class TapeReady(Message):
+        """The terminal's recording can be shown. `note` says so where it cannot be shown as it was."""
+
+        def __init__(self, tape: TerminalTape, note: str) -> None:
+            super().__init__()
+            self.tape = tape
+            self.note = note
+
+    class Grown(Message):
+        """A live run has a new snapshot."""
+
+    def __init__(self, run: ReplayRun, now_ns: Callable[[], int], *, at_ns: int | None = None) -> None:
+        super().__init__()
+        self.session = Session(run, now_ns, at_ns=at_ns)
+        self._tape: TerminalTape | None = None
+        self._tape_note = ""
+        self._frames: Timer | None = None
+        self._polling = False
+        self._panel_shown: Tab | None = None
+
+    def compose(self) -> ComposeResult:
+        """The house's screen: header, spans, terminal over panels, scrubber, keys."""
+        yield HeaderBar()
+        with Horizontal(id="body"):
+            yield SpanTree(self.session)
+            with Vertical(id="side"):
+                yield TerminalPane()
+                with Vertical(id="details"):
+                    yield TabBar()
+                    yield DocumentView()
+        yield Scrubber(self.session)
+        yield HintBar(REPLAY_KEYS)
+
+    def on_mount(self) -> None:
+        """The first frame; what takes longer comes after it."""
+        self._frames = self.set_interval(FRAME_S, self._frame, pause=True)
+        if self.session.snapshot.live:
+            self.set_interval(POLL_S, self._poll)
+        self.query_one(HeaderBar).show_run(self.session.snapshot)
+        self._draw()
+        self.call_after_refresh(self._load_terminal)
+
+    # -- data that takes time
+
+    @work(thread=True, exclusive=True, group="terminal")
+    def _load_terminal(self) -> None:
+        events, columns, rows, start_ns = self.session.run.terminal()
+        note = ""
+        if events:
+            _, note = make_engine(columns, rows)
+        tape = TerminalTape(events, lambda c, r: make_engine(c, r)[0], start_ns=start_ns, columns=columns, rows=rows)
+        while events and not tape.index():
+            pass
+        self.post_message(self.TapeReady(tape, note))
+
+    def on_replay_screen_tape_ready(self, message: TapeReady) -> None:
+        """From now on the terminal follows the playhead."""
+        self._tape, self._tape_note = message.tape, message.note
+        self._draw_terminal()
+
+    def _poll(self) -> None:
+        if not self._polling and self.session.snapshot.live:
+            self._polling = True
+            self._refresh_run()
+
+    @work(thread=True, exclusive=True, group="poll")
+    def _refresh_run(self) -> None:
+        try:
+            if self.session.run.refresh():
+                self.post_message(self.Grown())
+        finally:
+            self._polling = False
+
+    def on_replay_screen_grown(self) -> None:
+        """Takes over what a live run appended."""
+        self.session.refresh()
+        if self._tape is not None:
+            events, *_ = self.session.run.terminal()
+            self._tape.extend(events[len(self._tape) :])
+        self.query_one(HeaderBar).show_run(self.session.snapshot)
+        self._draw()
+
+    # -- drawing
+
+    def _frame(self) -> None:
+        self.session.tick()
+        self._draw()
+
+    def _draw(self) -> None:
+        session = self.session
+        if self._frames is not None:
+            (self._frames.resume if session.clock.playing else self._frames.pause)()
+        tree = self.query_one(SpanTree)
+        tree.border_title = Content(f"Spans {display.count(len(session.snapshot.timeline.spans))}")
+        tree.update_rows()
+        self.query_one(Scrubber).refresh()
+        self.query_one(HintBar).show(session.notice)
+        self._draw_terminal()
+        self._draw_panel()
+
+    def _draw_terminal(self) -> None:
+        pane, tape = self.query_one(TerminalPane), self._tape
+        if tape is None:
+            return
+        if not len(tape):
+            pane.show_note("This run has no terminal recording.")
+            return
+        screen = tape.at(self.session.position_ns)
+        title = f"Terminal {screen.columns}x{screen.rows}"
+        pane.show_screen(screen, title=f"{title} – {self._tape_note}" if self._tape_note else title)
+
+    def _draw_panel(self) -> None:
+        view, session = self.query_one(DocumentView), self.session
+        self.query_one(TabBar).show(session.tab, {Tab.CALLS: len(session.snapshot.calls)})
+        view.show(panel_lines(session, view.text_width), from_top=self._panel_shown is not session.tab)
+        self._panel_shown = session.tab
+
+    # -- keys
+
+    def action_play(self) -> None:
+        """Space."""
+        self.session.toggle_play()
+        self._draw()
+
+    def action_step_span(self, by: int) -> None:
+        """Arrows."""
+        self.session.step_span(by)
+        self._draw()
+
+    def action_step_time(self, by: int) -> None:
+        """Comma and full stop."""
+        self.session.step_time(by * STEP_NS)
+        self._draw()
+
+    def action_jump_error(self, by: int) -> None:
+        """n and N."""
+        self.session.jump_error(by)
+        self._draw()
+
+    def action_jump_marker(self, by: int) -> None:
+        """Brackets."""
+        self.session.jump_marker(by)
+        self._draw()
+
+    def action_seek_by(self, percent: int) -> None:
+        """Shift and arrows."""
+        clock = self.session.clock
+        self.session.seek(clock.position_ns + clock.duration_ns * percent // 100)
+        self._draw()
+
+    def action_seek_share(self, tenth: int) -> None:
+        """Digits."""
+        self.session.seek_share(tenth / 10)
+        self._draw()
+
+    def action_home(self) -> None:
+        """Home."""
+        self.session.home()
+        self._draw()
+
+    def action_end(self) -> None:
+        """End."""
+        self.session.end()
+        self._draw()
+
+    def action_faster(self) -> None:
+        """Greater-than."""
+        self.session.faster()
+        self._draw()
+
+    def action_slower(self) -> None:
+        """Less-than."""
+        self.session.slower()
+        self._draw()
+
+    def action_idle(self) -> None:
+        """i."""
+        self.session.toggle_idle()
+        self._draw()
+
+    def action_select(self, by: int) -> None:
+        """Up and down."""
+        self.session.move_selection(by)
+        self._draw()
+
+    def action_activate(self) -> None:
+        """Enter."""
+        self.session.activate()
+        self._draw()
+
+    def action_fold(self, folded: bool) -> None:
+        """Minus and plus."""
+        self.session.set_folded(folded=folded)
+        self._draw()
+
+    def action_tab(self, name: str) -> None:
+        """A panel's letter."""
+        self.session.tab = Tab[name]
+        self._draw()
+
+    def action_next_tab(self, by: int) -> None:
+        """Braces."""
+        tabs = list(Tab)
+        self.session.tab = tabs[(tabs.index(self.session.tab) + by) % len(tabs)]
+        self._draw()
+
+    def action_help(self) -> None:
+        """Question mark."""
+        self.session.clock.pause()
+        self._draw()
+        self.app.push_screen(HelpScreen(REPLAY_KEYS))
+
+    def action_back(self) -> None:
+        """Escape: the list of runs."""
+        self.post_message(self.Closed(self.session.run))
+
+    class Closed(Message):
+        """The user is done with this run."""
+
+        def __init__(self, run: ReplayRun) -> None:
+            super().__init__()
+            self.run = run
+
+    # -- mouse
+
+    def on_scrubber_moved(self, message: Scrubber.Moved) -> None:
+        """The scrubber was clicked or dragged."""
+        self.session.seek_share(message.share)
+        self._draw()
+
+    def on_span_tree_clicked(self, message: SpanTree.Clicked) -> None:
+        """A row was clicked: it is selected, or opened and closed where its sign was hit."""
+        self.session.select(message.row)
+        if message.fold:
+            self.session.activate()
+        self._draw()
+
+    def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
+        """A tab was clicked."""
+        self.session.tab = message.tab
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Tables depend on the width."""
+        if self.is_mounted:
+            self.call_after_refresh(self._draw_panel)
+
+

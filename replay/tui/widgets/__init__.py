@@ -1,0 +1,1 @@
+"""Widgets of the replay screen, one a file."""

@@ -1,0 +1,109 @@
+"""The lines at the top and at the bottom: who and how it ended, and which keys there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from cabtrace.model.run import RunHeader
+from cabtrace.text import SafeText, safe
+from replay import display
+from replay.document import Piece, Tone, fit, words
+from replay.run import Snapshot
+from replay.tui.keys import Key
+from replay.tui.widgets.lines import Toned
+
+
+def cell_title(header: RunHeader) -> SafeText:
+    """`demo / codex / gpt-x / polyglot/rust-error-handling #1`."""
+    parts = (header.sweep_id, header.agent.name, header.model, header.task.id)
+    return safe(" / ".join(parts) + f" #{header.attempt}", max_chars=400, newlines=False)
+
+
+class HeaderBar(Toned):
+    """Name on the left; verdict, composite and warnings on the right, which always fit."""
+
+    def __init__(self) -> None:
+        super().__init__(id="header")
+        self._title: SafeText = safe("")
+        self._right: list[Piece] = []
+
+    def show_run(self, snapshot: Snapshot) -> None:
+        """Draws a run's header."""
+        header = snapshot.header
+        sign, tone = display.verdict(header, live=snapshot.live, aborted=snapshot.aborted)
+        cause = f" {header.cause.value}" if header.cause and header.cause.value != "passed" else ""
+        self._title = cell_title(header)
+        self._right = [(sign, tone), words(cause, Tone.DIM)]
+        if header.provisional:
+            self._right.append(words("  ! provisional", Tone.WARN))
+        if header.scores:
+            self._right += [words("  composite ", Tone.DIM), words(display.score(display.composite(header)), Tone.STRONG)]
+        if snapshot.warnings:
+            count = len(snapshot.warnings)
+            self._right.append(words(f"  ! {count} warning{'s' * (count > 1)}", Tone.WARN))
+        self.refresh()
+
+    def show_text(self, title: str, right: Sequence[Piece] = ()) -> None:
+        """Draws any other title."""
+        self._title, self._right = safe(title, newlines=False), list(right)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draws it."""
+        width = self.size.width
+        right = [*self._right, words(" ")]
+        taken = sum(cell_len(text) for text, _ in right)
+        name: list[Piece] = [words(" cabtrace  ", Tone.HEAD)] if width - taken >= 40 else [words(" ")]
+        room = width - taken - sum(cell_len(text) for text, _ in name) - 1
+        name.append((fit(self._title, room), Tone.STRONG))
+        space = width - taken - sum(cell_len(text) for text, _ in name)
+        return self.strip([*name, words(" " * max(space, 1)), *right], width)
+
+
+class HintBar(Toned):
+    """The keys that one needs first, as many as fit, or a sentence about what just happened."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        super().__init__(id="hints")
+        self._keys = keys
+        self._notice = ""
+
+    def show(self, notice: str) -> None:
+        """Shows a sentence instead of the keys; "" shows the keys again."""
+        if notice != self._notice:
+            self._notice = notice
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draws it."""
+        width = self.size.width
+        if self._notice:
+            return self.strip([words(" "), words(fit(self._notice, width - 2), Tone.WARN)], width)
+        pieces: list[Piece] = [words(" ")]
+        used = 1
+        hinted = [key for key in self._keys if key.hint]
+        last = hinted[-2:]  # help and quit are what one must never have to guess
+        reserved = sum(cell_len(f"{key.shown} {key.hint}  ") for key in last)
+        for key in hinted:
+            shown = _PAIRS.get(key.id, key.shown)
+            need = cell_len(f"{shown} {key.hint}  ")
+            if key not in last and used + need + reserved > width:
+                continue
+            pieces += [words(shown, Tone.KEY), words(f" {key.hint}  ", Tone.DIM)]
+            used += need
+        return self.strip(pieces, width)
+
+
+#: hints that stand for a pair of keys
+_PAIRS = {
+    "span.previous": "←→",
+    "time.back": ",.",
+    "error.next": "n/N",
+    "marker.previous": "[]",
+    "speed.down": "<>",
+    "tab.next": "{}",
+    "runs.down": "↑↓",
+}

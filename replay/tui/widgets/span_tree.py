@@ -1,0 +1,134 @@
+"""The span tree with its waterfall. Draws only the rows in sight, so that their number does not matter."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from replay import display
+from replay.document import Piece, Tone, fit, pad, words
+from replay.session import Session
+from replay.timeline import Row
+from replay.tui.widgets.lines import Toned
+from replay.waterfall import bar, column
+
+_DURATION_WIDTH = 8
+_INDENT_MOST = 12
+
+
+class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
+    """Rows that were running at the playhead are bright, those to come are dim."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES | {"tree--selected", "tree--playhead"}
+
+    class Clicked(Message):
+        """The user pointed at a row; `fold` when at its sign."""
+
+        def __init__(self, row: int, *, fold: bool) -> None:
+            super().__init__()
+            self.row = row
+            self.fold = fold
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(id="spans")
+        self._session = session
+        self._shown: list[int] = []
+
+    def update_rows(self) -> None:
+        """Draws the session as it is now, and keeps its selection in sight."""
+        session = self._session
+        if self._shown is not session.visible:
+            self._shown = session.visible
+            self.virtual_size = Size(0, len(self._shown))
+        place = session.place_of(session.selected)
+        height = self.scrollable_content_region.height
+        top = round(self.scroll_offset.y)
+        if height and not top <= place < top + height:
+            self.scroll_to(y=max(place - height // 3, 0), animate=False)
+        self.refresh()
+
+    def on_mount(self) -> None:
+        """First rows."""
+        self.update_rows()
+
+    def on_resize(self) -> None:
+        """The selection stays in sight."""
+        self.update_rows()
+
+    def on_click(self, event: events.Click) -> None:
+        """Selects what was pointed at."""
+        place = event.y - self.gutter.top + self.scroll_offset.y
+        if 0 <= place < len(self._shown):
+            row = self._session.snapshot.timeline.row(self._shown[place])
+            sign_at = self.gutter.left + 2 * min(row.depth, _INDENT_MOST)
+            self.post_message(self.Clicked(row.index, fold=row.has_children and sign_at <= event.x <= sign_at + 1))
+
+    def render_line(self, y: int) -> Strip:
+        """Draws one row."""
+        width = self.scrollable_content_region.width
+        place = y + round(self.scroll_offset.y)
+        if place >= len(self._shown):
+            return Strip.blank(width, self.rich_style)
+        session = self._session
+        row = session.snapshot.timeline.row(self._shown[place])
+        base = self.rich_style
+        if row.index == session.selected:
+            base += self.get_component_rich_style("tree--selected", partial=True)
+        label, bars = _columns(width)
+        lead = self._label(row, label)
+        strip = self.strip(lead, label, base)
+        took = None if row.span.end_ns is None and not row.group else row.end_ns - row.start_ns
+        shown = "…" if took is None else display.duration(took)
+        parts = [strip, self.strip([words(pad(shown, _DURATION_WIDTH - 1, right=True), Tone.DIM), words(" ")], _DURATION_WIDTH, base)]
+        if bars:
+            parts.append(self._bar(row, bars, base))
+        return Strip.join(parts)
+
+    def _label(self, row: Row, width: int) -> list[Piece]:
+        session = self._session
+        position = session.position_ns
+        span = row.span
+        if row.has_children:
+            sign, sign_tone = ("▸" if row.index in session.folded else "▾"), Tone.DIM
+        else:
+            sign, sign_tone = display.sign(span), display.tone(span)
+        if row.group:
+            name, tone = f"{row.group:,} quiet spans", Tone.DIM
+        else:
+            name = display.title(span)
+            future = row.start_ns > position
+            active = session.snapshot.timeline.is_active(row.index, position)
+            tone = Tone.DIM if future else Tone.STRONG if active else Tone.TEXT
+        kind = display.sign(span) + " " if row.has_children and display.sign(span) != "·" else ""
+        end = " ✗" if span.failed and not row.group else " ⊘" if row.mark else ""
+        margin = "  " * min(row.depth, _INDENT_MOST)
+        room = width - len(margin) - 2 - cell_len(kind) - len(end)
+        return [
+            words(f"{margin}{sign} ", sign_tone),
+            words(kind, display.tone(span)),
+            (fit(name, room), tone),
+            words(end, Tone.BAD),
+        ]
+
+    def _bar(self, row: Row, width: int, base: Style) -> Strip:
+        timeline = self._session.snapshot.timeline
+        first, text = bar(row.start_ns, row.end_ns, timeline.duration_ns, width)
+        head = column(self._session.position_ns, timeline.duration_ns, width)
+        tone = Tone.DIM if row.group else display.tone(row.span)
+        cells = (" " * first + text).ljust(width)
+        mark = "│" if cells[head] in " ▏▕╵" else "┃"
+        pieces: list[Piece] = [words(cells[:head], tone), words(mark, Tone.NOW), words(cells[head + 1 :], tone)]
+        return self.strip(pieces, width, base)
+
+
+def _columns(width: int) -> tuple[int, int]:
+    """Widths of the name and of the waterfall."""
+    bars = max(width * 2 // 5 - 4, 0) if width >= 60 else 9 if width >= 34 else 0
+    return max(width - bars - _DURATION_WIDTH, 4), bars
