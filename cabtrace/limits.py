@@ -24,6 +24,9 @@ class Limits:
     recorded_body_bytes: int = 64 * MIB  # of one call; the bytes to the agent are never cut
     call_flush_interval_s: float = 0.25
     call_flush_bytes: int = 64 * KIB
+    # recording: the agent's own telemetry
+    telemetry_request_bytes: int = 64 * MIB  # of one export, decoded
+    telemetry_bytes: int = 1024 * MIB  # of one run, decoded
     # recording the terminal
     terminal_bytes: int = 512 * MIB
     # recording the workspace

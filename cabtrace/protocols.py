@@ -108,6 +108,7 @@ class AgentCapabilities:
     transcript: bool = False
     needs_tty: bool = False
     uses_model: bool = True
+    refusal_signals: tuple[str, ...] = ()  # finish reasons by which its API says that the model declined
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,10 @@ class LaunchContext:
     timeout_s: float
     sandbox: str
     argv: tuple[str, ...] = ()  # after `--` on the command line
+    otlp_endpoint: str = ""  # where its own telemetry goes (OTLP/HTTP base URL, no /v1/traces); "" for nowhere
+    otlp_headers: str = ""  # OTEL_EXPORTER_OTLP_HEADERS that the receiver wants
+    traceparent: str = ""  # W3C: the container span, for agents that join a trace
+    resource_attributes: str = ""  # OTEL_RESOURCE_ATTRIBUTES, with the cell id as the join key
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,47 @@ class Agent(Protocol):
 
     def executables(self) -> tuple[str, ...]:
         """Programs that must be on PATH in a local sandbox (`cabtrace doctor` looks for them); may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptToolCall:
+    """A tool call as an agent's own transcript tells it; None is unknown, times are Unix nanoseconds."""
+
+    tool_call_id: str
+    name: str
+    arguments: str = ""
+    result: str = ""
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    exit_code: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was read of an agent's own transcript. `problems` says in words what could not be read."""
+
+    tool_calls: tuple[TranscriptToolCall, ...] = ()
+    model_calls: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    version: str = ""
+    problems: tuple[str, ...] = ()
+
+
+class RecordedAgent(Agent, Protocol):
+    """An agent that leaves more than its terminal. The runner asks with `isinstance`-free `getattr`: every member is optional."""
+
+    verified_version: str
+
+    def version_argv(self) -> tuple[str, ...]:
+        """The command that prints its version."""
+
+    def transcript_globs(self) -> tuple[str, ...]:
+        """Files below the cell's home that are harvested into artifacts/ (also after SIGKILL)."""
+
+    def read_transcript(self, folder: Path) -> Transcript:
+        """Reads the harvested files, which lie below `folder` under their own names; never raises."""
 
 
 class Axis(Protocol):

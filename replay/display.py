@@ -134,19 +134,19 @@ def sign(span: SpanRecord) -> str:
 
 
 def tone(span: SpanRecord) -> Tone:
-    """The tone of a span's bar and name."""
-    if span.failed:
-        return Tone.BAD
+    """The tone of a span's bar and sign. Harness spans fail because of something below them, so they stay calm."""
     match kind(span):
         case sc.SpanKind.MODEL_CALL:
-            return Tone.MODEL
+            usual = Tone.MODEL
         case sc.SpanKind.TOOL_CALL:
-            return Tone.TOOL
+            usual = Tone.TOOL
         case sc.SpanKind.SCORE | sc.SpanKind.VERIFIER:
-            return Tone.SCORE
+            usual = Tone.SCORE
         case sc.SpanKind.AGENT:
-            return Tone.TEXT
-    return Tone.HARNESS
+            usual = Tone.TEXT
+        case _:
+            return Tone.HARNESS
+    return Tone.BAD if span.failed else usual
 
 
 def marker_sign(marker: MarkerKind) -> tuple[str, Tone]:
@@ -162,15 +162,39 @@ def marker_sign(marker: MarkerKind) -> tuple[str, Tone]:
 
 
 def title(span: SpanRecord) -> SafeText:
-    """A span on one line: its name, and what tells it from others of that name."""
+    """A span on one line: its name, with what tells it from others of that name first."""
     name = span.name or "(no name)"
-    if kind(span) == sc.SpanKind.MODEL_CALL and (number := span.integer(sc.CALL_INDEX)) is not None:
-        name += f" #{number}"
-    if kind(span) == sc.SpanKind.CELL:
-        name = "cell"
-    elif kind(span) == sc.SpanKind.TASK_SETUP:
-        name = name.partition(":")[0] or name
+    match kind(span):
+        case sc.SpanKind.MODEL_CALL if (number := span.integer(sc.CALL_INDEX)) is not None:
+            operation, _, model = name.partition(" ")
+            name = f"{operation} #{number} {model}"
+        case sc.SpanKind.TOOL_CALL if tool := span.text(sc.GEN_AI_TOOL_NAME):
+            name = tool
+        case sc.SpanKind.CELL:
+            name = "cell"
+        case sc.SpanKind.TASK_SETUP:
+            name = name.partition(":")[0] or name
+        case sc.SpanKind.ADAPTER_RUN:
+            name = f"adapter_run {name.partition(':')[0]}"
     return safe(name, max_chars=400, newlines=False)
+
+
+def detail(span: SpanRecord) -> SafeText:
+    """What a tool was called with, short; "" for other spans."""
+    arguments = span.attributes.get(sc.GEN_AI_TOOL_ARGUMENTS)
+    if arguments is None:
+        return safe("")
+    text = value_text(arguments)[:2000]
+    if text.startswith("{"):
+        import orjson
+
+        try:
+            values = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return safe(text, max_chars=400, newlines=False)
+        if isinstance(values, dict) and len(values) == 1:
+            text = str(next(iter(values.values())))
+    return safe(text, max_chars=400, newlines=False)
 
 
 def state_words(span: SpanRecord) -> tuple[SafeText, Tone]:

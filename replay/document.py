@@ -37,11 +37,15 @@ Piece = tuple[SafeText, Tone]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Pieces side by side; `indent` is where a wrapped line goes on. `current` marks what the playhead is at."""
+    """Pieces side by side; `indent` is where a wrapped line goes on. `current` marks what the playhead is at.
+
+    A line of a table does not wrap: what has no room is cut.
+    """
 
     pieces: tuple[Piece, ...] = ()
     indent: int = 0
     current: bool = False
+    wraps: bool = True
 
     @property
     def text(self) -> str:
@@ -68,7 +72,12 @@ def paragraphs(text: str, tone: Tone = Tone.TEXT, *, max_chars: int = 64 * 1024,
     """A longer text as lines; says so when it had to be cut."""
     margin = safe(" " * indent)
     for row in safe(text, max_chars=max_chars, newlines=True).expandtabs(4).split("\n"):
-        yield Line(((margin, Tone.TEXT), (safe(row, max_chars=max_chars), tone)) if indent else ((safe(row, max_chars=max_chars), tone),), indent)
+        yield Line(
+            ((margin, Tone.TEXT), (safe(row, max_chars=max_chars), tone))
+            if indent
+            else ((safe(row, max_chars=max_chars), tone),),
+            indent,
+        )
 
 
 def fields(pairs: Iterable[tuple[str, str]], *, gap: int = 2) -> Iterator[Line]:
@@ -97,7 +106,7 @@ def fit(text: str, width: int) -> SafeText:
 
 def wrap(source: Line, width: int) -> list[Line]:
     """A line as rows of at most `width` cells; breaks between words where there are any, and keeps the indent."""
-    if width < 4 or sum(cell_len(text) for text, _ in source.pieces) <= width:
+    if width < 4 or not source.wraps or sum(cell_len(text) for text, _ in source.pieces) <= width:
         return [source]
     indent = source.indent if source.indent <= width // 2 else 2
     rows: list[Line] = []
@@ -144,12 +153,9 @@ def table(head: Sequence[str], rows: Iterable[tuple[Sequence[Piece], bool]], *, 
     widths = [cell_len(h) for h in head]
     for cells, _ in body:
         widths = [max(w, cell_len(text)) for w, (text, _) in zip(widths, cells, strict=True)]
-    yield Line(tuple((pad(h, w + 2, right=i in right), Tone.KEY) for i, (h, w) in enumerate(zip(head, widths, strict=True))))
+    gap = safe("  "), Tone.TEXT
+    titles = ((pad(h, w, right=i in right), Tone.KEY) for i, (h, w) in enumerate(zip(head, widths, strict=True)))
+    yield Line(tuple(piece for title in titles for piece in (title, gap)), wraps=False)
     for cells, current in body:
-        yield Line(
-            tuple(
-                (pad(text, w + 2, right=i in right), tone)
-                for i, ((text, tone), w) in enumerate(zip(cells, widths, strict=True))
-            ),
-            current=current,
-        )
+        padded = ((pad(text, w, right=i in right), tone) for i, ((text, tone), w) in enumerate(zip(cells, widths, strict=True)))
+        yield Line(tuple(piece for cell in padded for piece in (cell, gap)), current=current, wraps=False)

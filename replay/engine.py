@@ -7,7 +7,9 @@ from cabtrace.store.plaintext import plain_text
 from cabtrace.text import safe
 
 _KEPT_CHARS = 64 * 1024
-NO_ENGINE = "No terminal engine on this platform: the end of the output is shown as plain text (pip install 'cabtrace[terminal]')."
+NO_ENGINE = (
+    "No terminal engine on this platform: the end of the output is shown as plain text (pip install 'cabtrace[terminal]')."
+)
 
 
 class PlainEngine:
@@ -28,7 +30,7 @@ class PlainEngine:
 
     def screen(self) -> list[tuple[Run, ...]]:
         lines = plain_text(self._tail.decode("utf-8", "replace")).rstrip("\n").split("\n")
-        rows: list[tuple[Run, ...]] = [(Run(safe(line, max_chars=self.columns)),) for line in lines[-self.rows :]]
+        rows: list[tuple[Run, ...]] = [(Run(safe(line.expandtabs(8)[: self.columns], newlines=False)),) for line in lines[-self.rows :]]
         return rows + [()] * (self.rows - len(rows))
 
     def cursor(self) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""The screen engine over libghostty-vt, by the lower layer of its binding: the upper one has neither snapshots nor bulk reading."""
+"""The screen engine over libghostty-vt, by the lower layer of its binding: the upper one has no snapshots and no bulk reading."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class GhosttyEngine:
         self.columns, self.rows = _clamp(columns, rows)
         self.bad_feeds = 0
         self._cached: list[tuple[Run, ...]] = []
+        self._cached_palette = b""
         self._render = self._new("GhosttyRenderState", lib.ghostty_render_state_new)
         self._iterator = self._new("GhosttyRenderStateRowIterator", lib.ghostty_render_state_row_iterator_new)
         self._cells = self._new("GhosttyRenderStateRowCells", lib.ghostty_render_state_row_cells_new)

@@ -16,14 +16,12 @@ class StartOrder:
         self.starts = array("q", map(start_ns, self.rows))
 
     def step(self, offset_ns: int, selected: int | None, by: int) -> int | None:
-        """The row before (`by` -1) or after (1) the selected one, if that starts at the playhead; else before or after the playhead.
+        """The row before (`by` -1) or after (1) the selected one, if that starts at the playhead, else the playhead.
 
         None beyond the ends.
         """
         low, high = bisect_left(self.starts, offset_ns), bisect_right(self.starts, offset_ns)
         here = self.rows[low:high]
-        if selected in here:
-            place = low + here.index(selected) + by
-        else:
-            place = high if by > 0 else low - 1
+        beside = high if by > 0 else low - 1
+        place = low + here.index(selected) + by if selected in here else beside
         return self.rows[place] if 0 <= place < len(self.rows) else None

@@ -182,9 +182,7 @@ class Session:
 
     def _jump(self, by: int, *, errors_only: bool) -> None:
         self.clock.pause()
-        marker = self._timeline.next_marker(
-            self.position_ns, by, errors_only=errors_only, current=self._marker
-        )
+        marker = self._timeline.next_marker(self.position_ns, by, errors_only=errors_only, current=self._marker)
         if marker is None:
             what = "error" if errors_only else "marker"
             self.notice = f"No later {what}." if by > 0 else f"No earlier {what}."

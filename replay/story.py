@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cabtrace.text import SafeText, safe
 from replay import display
-from replay.document import Line, Tone, fields, fit, heading, line, pad, wrap, words
+from replay.document import Line, Tone, fields, fit, heading, line, pad, words, wrap
 from replay.markers import MarkerKind
 from replay.panels.calls import calls_panel
 from replay.panels.diff import diff_panel

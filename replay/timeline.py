@@ -19,7 +19,7 @@ _AFTER_NS = 7 * 24 * 3_600 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A span (or `group` quiet ones) in its place. Times are offsets from the start of the run, `end_ns` never before `start_ns`."""
+    """A span (or `group` quiet ones) in its place. Times are offsets from the start of the run; no end is before its start."""
 
     index: int
     span: SpanRecord
@@ -142,7 +142,7 @@ class Timeline:
 
     def _place(self) -> None:
         forest, backwards = self._forest, 0
-        for row, index in enumerate(forest.span):
+        for index in forest.span:
             span = self.spans[index]
             start = self._offset(span.start_ns)
             end = self.duration_ns if span.end_ns is None else self._offset(span.end_ns)
@@ -176,9 +176,7 @@ class Timeline:
             yield f"{count} spans never ended, because the recorder died."
 
 
-def _axis(
-    spans: Sequence[SpanRecord], forest: Forest, since_ns: int | None, until_ns: int | None
-) -> tuple[int, int, int]:
+def _axis(spans: Sequence[SpanRecord], forest: Forest, since_ns: int | None, until_ns: int | None) -> tuple[int, int, int]:
     """Start and end of the axis in Unix ns, and how many spans lie out of all reason, an hour before or a week after."""
     if not forest.span:
         start = since_ns or 0

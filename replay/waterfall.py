@@ -29,7 +29,8 @@ def bar(start_ns: int, end_ns: int, duration_ns: int, width: int) -> tuple[int, 
     cells = []
     for cell in range(first // 8, (last - 1) // 8 + 1):
         left, right = max(first - cell * 8, 0), min(last - cell * 8, 8)
-        cells.append(_LEFT_BLOCKS[right] if left == 0 else _FROM_RIGHT[8 - left] if right == 8 else "▪" if right - left > 2 else "╵")
+        # What lies within one cell is drawn from its left: a part of a cell is all that is lost.
+        cells.append(_FROM_RIGHT[8 - left] if left and right == 8 else _LEFT_BLOCKS[right - left])
     return first // 8, "".join(cells)
 
 

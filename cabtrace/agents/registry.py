@@ -17,6 +17,14 @@ PLUGINS_VARIABLE: Final = "CABTRACE_PLUGINS"
 # Also there where the package was not installed but is merely importable.
 BUILT_IN: Final[Mapping[str, str]] = {
     "reference": "cabtrace.agents.reference:ReferenceAgent",
+    "copilot": "cabtrace.agents.copilot:CopilotAgent",
+    "claude-code": "cabtrace.agents.claude_code:ClaudeCodeAgent",
+    "codex": "cabtrace.agents.codex:CodexAgent",
+    "gemini": "cabtrace.agents.gemini:GeminiAgent",
+    "opencode": "cabtrace.agents.opencode:OpencodeAgent",
+    "qwen": "cabtrace.agents.qwen:QwenAgent",
+    "aider": "cabtrace.agents.aider:AiderAgent",
+    "mini-swe-agent": "cabtrace.agents.mini_swe_agent:MiniSweAgent",
     "command": "cabtrace.agents.command:CommandAgent",
     "oracle": "cabtrace.agents.oracle:OracleAgent",
     "nop": "cabtrace.agents.nop:NopAgent",

@@ -56,7 +56,7 @@ def command(store: Path, speed: float, replay: bool) -> int:
                 out.say(f"Cell: reference agent × {model} × {task.id}")
                 with LiveProgress(spec.time_limit_s) as progress:
                     results.append(run_cell(spec, progress, cancel))
-                report(results[-1], as_json=False)
+                report(results[-1], store, as_json=False)
                 if cancel.event.is_set():
                     return EXIT_HARNESS
     finally:
@@ -71,7 +71,6 @@ def command(store: Path, speed: float, replay: bool) -> int:
 
         run_app(store, failing.path)
     else:
-        out.say(
-            f"One passed, one failed, as they should. Open the failing one: cabtrace replay --store {store} {failing.header.cell_id}"
-        )
+        where = "" if store == default_store() else f" --store {store}"
+        out.say(f"One passed, one failed, as they should. Next: cabtrace replay{where} {failing.header.cell_id}")
     return 0

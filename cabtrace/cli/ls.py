@@ -30,12 +30,10 @@ def command(store: Path, failed: bool, as_json: bool) -> None:
     for run in runs:
         header = run.header
         if header is None:
-            rows.append(
-                [out.cell(words.status_word(run), "yellow"), out.cell(run.path), *[out.cell("")] * 6, out.cell(run.error)]
-            )
+            rows.append([out.cell(words.status_word(run), "yellow"), *[out.cell("")] * 7, out.cell(run.error)])
             continue
-        composite = header.scores.get("composite", {})
-        tokens = header.scores.get("tokens", {}).get("values", {}).get("total_tokens")
+        values = header.scores.get("tokens", {}).get("values")
+        tokens = values.get("total_tokens") if isinstance(values, dict) else None
         rows.append(
             [
                 out.cell(words.status_word(run), words.status_style(run)),
@@ -44,8 +42,8 @@ def command(store: Path, failed: bool, as_json: bool) -> None:
                 out.cell(header.model),
                 out.cell(header.task.id),
                 out.cell(words.seconds(header.duration_s)),
-                out.cell(words.count(tokens)),
-                out.cell(words.score(composite.get("value"))),
+                out.cell(words.count(words.number(tokens))),
+                out.cell(words.score(words.number(header.scores.get("composite", {}).get("value")))),
                 out.cell(header.cause.value if header.cause else ""),
             ]
         )

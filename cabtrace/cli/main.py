@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,10 @@ COMMANDS = {
     "model": ("model", "Serve scripted model answers over HTTP."),
     "completion": ("completion", "Print the shell completion script."),
 }
+
+
+_SENTENCE_CHARS = 2_000
+_NAME_CHARS = 500
 
 
 class LazyGroup(click.Group):
@@ -82,9 +87,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CabtraceError as error:
         _complain(error.what, error.hint)
         return error.exit_code
-    except BrokenPipeError:  # the reader of a pipe had enough
-        _drop_stdout()
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader of a pipe had enough
+            _drop_stdout()
+            return 0
+        name = str(error.filename or "")
+        where = f"{name[:_NAME_CHARS]}{'…' if len(name) > _NAME_CHARS else ''}: " if name else ""
+        _complain(f"{where}{error.strerror or error}", "")
+        return EXIT_USAGE if error.errno == errno.ENAMETOOLONG else EXIT_HARNESS
     return code if isinstance(code, int) else 0
 
 
@@ -92,7 +102,7 @@ def _complain(what: str, hint: str) -> None:
     from cabtrace.text import safe
 
     what = what if what.endswith((".", "?", "!")) else f"{what}."
-    click.echo(safe(f"cabtrace: {what}{f' {hint}' if hint else ''}"), err=True)
+    click.echo(safe(f"cabtrace: {what}{f' {hint}' if hint else ''}", max_chars=_SENTENCE_CHARS, newlines=False), err=True)
 
 
 def _drop_stdout() -> None:

@@ -44,15 +44,16 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Text]], *, right
 
 
 def print_json(value: Any) -> None:
-    """One JSON document; control characters are escaped by JSON itself, the rest of what is hostile here."""
+    """One JSON document, in ASCII; JSON itself escapes every control character but one."""
     import json
 
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=True, default=str)
+    sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
 
 
 def say(text: str) -> None:
-    """A line to stdout."""
-    sys.stdout.write(safe(text) + "\n")
+    """A line to stdout; what was recorded cannot make two of it."""
+    sys.stdout.write(safe(text, newlines=False) + "\n")
 
 
 def line(value: object, max_chars: int = 200) -> SafeText:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,21 +15,21 @@ from cabtrace.cli.options import complete_run, store_option
 @click.argument("run", metavar="[RUN]", required=False, shell_complete=complete_run)
 @store_option
 @click.option("--plain", is_flag=True, help="Print the story as text instead; so does a pipe.")
-def command(run: str | None, store: Path, plain: bool) -> None:
+def command(run: str | None, store: Path, plain: bool) -> int:
     """Replay RUN in the terminal; without RUN, the list of runs."""
     from cabtrace.store.catalog import find_run
 
     path = find_run(store, run) if run else None
     if plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
         from cabtrace.errors import UsageError
-        from cabtrace.store.reader import RunView
-        from replay.story import story
+        from replay.run import ReplayRun
+        from replay.story import tell
 
         if path is None:
             raise UsageError("Without a terminal, RUN must be named.", hint="`cabtrace ls` lists them; @last is the latest.")
-        for line in story(RunView(path)):
+        for line in tell(ReplayRun(path), width=shutil.get_terminal_size((120, 40)).columns):
             sys.stdout.write(line + "\n")
-        return
+        return 0
     from replay.tui.app import run_app
 
-    run_app(store, path)
+    return run_app(store, path)

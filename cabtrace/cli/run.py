@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from cabtrace.runner.spec import CellResult, CellSpec
 
 
+_LONGEST_S = 30 * 24 * 3600.0
+
+
+def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and value != value:
+        raise click.BadParameter("nan is no number of seconds.")
+    return value
+
+
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--task", "task_dir", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The task's folder.")
 @click.option("--agent", required=True, metavar="NAME", help="Which agent; `cabtrace doctor` lists them.")
@@ -29,7 +38,11 @@ if TYPE_CHECKING:
 @store_option
 @click.option("--sweep", default="adhoc", show_default=True, metavar="NAME", help="What this run belongs to.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for the agent [default: the task's]."
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=_LONGEST_S),
+    callback=_finite,
+    metavar="S",
+    help="Seconds for the agent [default: the task's].",
 )
 @click.option(
     "--bodies/--no-bodies", default=True, show_default=True, help="Record what was asked and answered, secrets removed."
@@ -82,7 +95,7 @@ def command(
 
             with LiveProgress(spec.time_limit_s) as progress:
                 result = run_cell(spec, progress, cancel)
-    return report(result, as_json=as_json)
+    return report(result, store, as_json=as_json)
 
 
 def api_key() -> str:
@@ -94,10 +107,8 @@ def api_key() -> str:
 
 def check(spec: CellSpec) -> None:
     """What can be known to be wrong before anything is made. Raises CabtraceError."""
-    import shutil
-
-    from cabtrace.errors import AgentNotFoundError, UsageError
-    from cabtrace.runner.preflight import check_endpoint
+    from cabtrace.errors import UsageError
+    from cabtrace.runner.preflight import check_endpoint, check_launch
 
     if spec.agent.capabilities.uses_model and spec.agent.name != "command":
         if not spec.model:
@@ -106,20 +117,18 @@ def check(spec: CellSpec) -> None:
             raise UsageError(
                 f"--agent {spec.agent.name} needs a model endpoint.", hint="Give --endpoint URL, or set CABTRACE_ENDPOINT."
             )
-    if spec.sandbox == "local":
-        missing = [p for p in spec.agent.executables() if not shutil.which(p)]
-        if missing:
-            raise AgentNotFoundError(
-                f"--agent {spec.agent.name} needs {missing[0]}, which is not on PATH.", hint="Install it first."
-            )
+    check_launch(spec)
     if spec.endpoint:
         check_endpoint(spec.endpoint, spec.api_key)
 
 
-def report(result: CellResult, *, as_json: bool) -> int:
+def report(result: CellResult, store: Path, *, as_json: bool) -> int:
     """The verdict and the next command to type; hands back the exit code."""
+    import shlex
+
     from cabtrace.cli import out, words
     from cabtrace.model.outcome import ENDINGS
+    from cabtrace.store.layout import default_store
 
     ending = ENDINGS[result.cause]
     if as_json:
@@ -148,5 +157,6 @@ def report(result: CellResult, *, as_json: bool) -> int:
     if result.lost_records:
         first = result.header.completeness.lost.first_error
         out.say(f"  warning: {result.lost_records} records could not be written ({first}); the result above is not affected.")
-    out.say(f"Next: cabtrace replay {result.header.cell_id}/{result.header.attempt}")
+    where = [] if store == default_store() else ["--store", str(store)]
+    out.say(f"Next: {shlex.join(['cabtrace', 'replay', *where, f'{result.header.cell_id}/{result.header.attempt}'])}")
     return ending.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +23,15 @@ def command(run: str, store: Path, as_json: bool) -> None:
     from cabtrace.cli import out
     from cabtrace.store.catalog import find_run
     from cabtrace.store.reader import RunView
-    from replay.story import summary
+    from replay.run import ReplayRun
+    from replay.story import tell
 
-    view = RunView(find_run(store, run))
+    path = find_run(store, run)
     if as_json:
-        out.print_json(as_record(view))
+        out.print_json(as_record(RunView(path)))
         return
-    for line in summary(view):
+    width = shutil.get_terminal_size((120, 40)).columns
+    for line in tell(ReplayRun(path), width=width, patch=False):
         out.say(line)
 
 

@@ -6,6 +6,7 @@ from cabtrace.model.outcome import Verdict
 from cabtrace.store.catalog import RunSummary
 
 SIGNS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.ERROR: "!"}
+_ABSURD = 1e15
 STYLES = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.ERROR: "yellow"}
 
 
@@ -26,6 +27,11 @@ def status_style(run: RunSummary) -> str:
     if run.header is None or run.aborted:
         return "yellow"
     return STYLES.get(run.header.verdict, "") if run.header.verdict else "cyan"
+
+
+def number(value: object) -> float | None:
+    """What a record holds where a number should be; anything else is unknown."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _ABSURD else None
 
 
 def seconds(value: float | None) -> str:

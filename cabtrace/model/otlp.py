@@ -181,7 +181,9 @@ def span_to_otlp(span: SpanRecord, limits: Limits = DEFAULT) -> JsonObject:
     if span.parent_id:
         out["parentSpanId"] = span.parent_id
     if span.trace_state:
-        out["traceState"] = span.trace_state
+        out["traceState"] = clean_text(span.trace_state)
+    if span.flags:
+        out["flags"] = span.flags
     out |= {
         "name": clean_text(span.name),
         "kind": span.kind,
@@ -258,6 +260,7 @@ def span_from_otlp(span: JsonObject, resource: Mapping[str, AttributeValue], sco
         scope=str(scope.get("name", "")),
         scope_version=str(scope.get("version", "")),
         resource=resource,
+        flags=int(span.get("flags") or 0),
     )
 
 

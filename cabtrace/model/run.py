@@ -10,6 +10,7 @@ from cabtrace.model.outcome import Cause, Verdict
 
 SCHEMA_VERSION: Final = 1
 FORMAT: Final = "cabtrace.run"
+LONGEST_S: Final = 1e10
 
 
 class _Part(BaseModel):
@@ -58,7 +59,7 @@ class SandboxInfo(_Part):
 class Clock(_Part):
     """The run's one clock: a wall instant and the monotonic reading taken with it, both nanoseconds."""
 
-    wall_ns: int
+    wall_ns: int = Field(ge=0, lt=2**63)
     monotonic_ns: int
 
 
@@ -113,8 +114,8 @@ class RunHeader(_Part):
     status: Literal["running", "finished", "recovered"] = "running"
     started_at: str
     ended_at: str = ""
-    duration_s: float | None = None
-    timeout_s: float | None = None
+    duration_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
+    timeout_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
     clock: Clock
     verdict: Verdict | None = None
     cause: Cause | None = None

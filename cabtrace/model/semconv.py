@@ -100,7 +100,22 @@ CALL_RESPONSE_BYTES: Final = "cabtrace.call.response_bytes"
 HTTP_STATUS: Final = "http.response.status_code"
 TOOL_CALL_SOURCES: Final = "cabtrace.tool.sources"  # model_calls (times are an upper bound), telemetry, transcript
 TOOL_CALL_ASKED_BY: Final = "cabtrace.tool.asked_by"  # span id of the model call that asked for it
+TOOL_CALL_TIMES: Final = "cabtrace.tool.times"  # which of its sources the span's start and end come from
+TOOL_CALL_TRANSCRIPT: Final = "cabtrace.tool.transcript"  # key of the transcript's call, where that has no id
+CALL_SOURCES: Final = "cabtrace.call.sources"  # proxy, telemetry
+CALL_TRACEPARENT: Final = "cabtrace.call.traceparent"  # W3C header that the agent sent with the call
 MODEL_CALL_EVENT: Final = "cabtrace.model_call"  # one a call, on adapter_run
+
+# what came from the agent's own telemetry; what it called otherwise is kept under `cabtrace.original.`
+SOURCE: Final = "cabtrace.source"  # telemetry
+SOURCE_TELEMETRY: Final = "telemetry"
+SYNTHETIC: Final = "cabtrace.synthetic"  # a parent that was named and never arrived
+ORIGINAL: Final = "cabtrace.original."
+ORIGINAL_TRACE_ID: Final = "cabtrace.original.trace_id"
+ORIGINAL_SPAN_ID: Final = "cabtrace.original.span_id"
+ORIGINAL_PARENT_ID: Final = "cabtrace.original.parent_id"
+ORIGINAL_NAME: Final = "cabtrace.original.name"
+TELEMETRY: Final = "cabtrace.telemetry."  # counts of what arrived, on the container span
 
 OPENINFERENCE_KIND: Final = "openinference.span.kind"  # CHAIN, EVALUATOR: where GenAI has no word
 

@@ -67,6 +67,7 @@ class SpanRecord:
     scope: str = ""
     scope_version: str = ""
     resource: Attributes = field(default_factory=dict)
+    flags: int = 0
 
     @property
     def failed(self) -> bool:

@@ -12,8 +12,10 @@ from typing import Any
 from cabtrace.modelserver.script import ANY, Fault, ScriptedModel, ToolCall, Turn
 from cabtrace.modelserver.tools import Tool, find_shell, fit_arguments, offered_tools
 from cabtrace.runner.proxy.apis.facts import RequestFacts
-from cabtrace.runner.proxy.apis.values import mapping
+from cabtrace.runner.proxy.apis.values import items, mapping
 
+_DONE = "Done."
+_OPENINGS = (["Got it. Thanks for the context!"],)  # Qwen Code, older Gemini CLI
 _CHARS_PER_TOKEN = 4
 _ARGUMENT_PIECE_CHARS = 16
 
@@ -73,7 +75,7 @@ def answer(model: ScriptedModel, facts: RequestFacts, request: Mapping[str, Any]
     if not tools:
         turn = Turn(text=model.without_tools)
     else:
-        reached = sum(message["role"] == "assistant" for message in facts.messages)
+        reached = sum(message["role"] == "assistant" and _was_said(message) for message in facts.messages)
         turn = model.turn[reached] if reached < len(model.turn) else _after_last(model)
     called = [_call(number, call, tools) for number, call in enumerate(turn.tool_call)]
     calls = tuple(call for call in called if call is not None)
@@ -82,7 +84,7 @@ def answer(model: ScriptedModel, facts: RequestFacts, request: Mapping[str, Any]
     return Answer(
         model=facts.model or model.name,
         seed=facts.request_hash[:24],
-        text=turn.text or ("" if calls else "Done."),
+        text=turn.text or ("" if calls else _DONE),
         calls=calls,
         tokens=Tokens(
             input=_tokens(body_bytes) if usage.input is None else usage.input,
@@ -96,9 +98,15 @@ def answer(model: ScriptedModel, facts: RequestFacts, request: Mapping[str, Any]
     )
 
 
+def _was_said(message: Mapping[str, Any]) -> bool:
+    """Whether the model said it: some agents put an answer of their own making before the prompt."""
+    parts = [mapping(part) for part in items(message.get("parts"))]
+    return [part.get("content") for part in parts] not in _OPENINGS
+
+
 def _after_last(model: ScriptedModel) -> Turn:
     last = model.turn[-1] if model.turn else Turn()
-    return Turn(first_token_ms=last.first_token_ms, chunk_ms=last.chunk_ms, text="Done.")
+    return Turn(first_token_ms=last.first_token_ms, chunk_ms=last.chunk_ms, text=_DONE)
 
 
 def _call(number: int, call: ToolCall, tools: tuple[Tool, ...]) -> Called | None:

@@ -57,8 +57,7 @@ class CabtraceSpanExporter(SpanExporter):
                 sink = self._sink or self._open(spans[0])
         except (CabtraceError, OSError):
             return SpanExportResult.FAILURE
-        kept = [sink.ended(span) for span in spans]
-        return SpanExportResult.SUCCESS if all(kept) else SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if sink.ended_batch(spans) else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
         """Closes the run; safe to call twice."""

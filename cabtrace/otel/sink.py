@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cabtrace.model import semconv as sc
@@ -35,10 +36,21 @@ class SpanSink:
         harness = span.attributes is not None and sc.SPAN_KIND in span.attributes
         return self._append("trace", span, durable=harness or span.status.status_code.value == _ERROR)
 
+    def ended_batch(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Records whole spans with one write. False when any was lost."""
+        encoded = [self._line("trace", span) for span in spans]
+        lines = [line for line in encoded if line]
+        self.dropped_attributes += sum(span.dropped_attributes for span in spans)
+        self.dropped_events += sum(span.dropped_events for span in spans)
+        return self._writer.append("trace", b"".join(lines), lines=len(lines)) and len(lines) == len(spans)
+
     def _append(self, log: str, span: ReadableSpan, *, durable: bool) -> bool:
+        line = self._line(log, span)
+        return bool(line) and self._writer.append(log, line, durable=durable)
+
+    def _line(self, log: str, span: ReadableSpan) -> bytes:
         try:
-            line = self._encoder.line(span)
+            return self._encoder.line(span)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a span must not reach the program it describes
             self._writer.count_loss(log, f"{type(error).__name__}: {error}")
-            return False
-        return self._writer.append(log, line, durable=durable)
+            return b""

@@ -10,7 +10,7 @@ from functools import cache
 from cabtrace.redaction.names import MARKER, plausible
 from cabtrace.redaction.spans import CONTEXT, HOLD_CHARS, TOKEN, Found, Span, earlier
 
-CONTEXT_CHARS = 512  # what may stand between the name and the value, the name included, is shorter than this
+CONTEXT_CHARS = 192  # what may stand between the name and the value, the name included, is shorter than this
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,48}\Z")
 _QUOTE = r"""\\{0,3}["'`]"""
 _SEPARATOR = rf"(?:{_QUOTE})?[ \t]{{0,4}}(?::=|=>|[:=])[ \t]{{0,4}}"
@@ -107,6 +107,7 @@ def maybe(text: str) -> bool:
 def find_context(text: str, *, final: bool) -> Found:
     """Every value that its surroundings make a secret; with more to come also where one may be arriving."""
     lower = _lower(text)
+    ended = text[-1:].isspace()  # then no value is cut, but one of a cookie may have another after it
     spans: list[Span] = []
     hold: int | None = None
     open_ended = ""
@@ -117,7 +118,8 @@ def find_context(text: str, *, final: bool) -> Found:
             if final:
                 continue
             if at >= len(text) - HOLD_CHARS - CONTEXT_CHARS:
-                hold = earlier(hold, _arriving(text, at, rule))
+                if not ended or rule.name == "cookie":
+                    hold = earlier(hold, _arriving(text, at, rule))
             elif span is not None and span.end == len(text):
                 open_ended = TOKEN
     return Found(tuple(spans), hold, open_ended)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote, quote_plus
 
-from cabtrace.redaction.spans import KNOWN, Span, earlier
+from cabtrace.redaction.spans import KNOWN, Found, Span, earlier
 from cabtrace.redaction.views import squeezed, unpadded, unwrapped
 
 MIN_CHARS = 6
@@ -31,6 +31,7 @@ class KnownValues:
     unwrapped: tuple[tuple[str, str], ...] = ()
     squeezed: tuple[str, ...] = ()
     beginnings: tuple[str, ...] = ()
+    squeezed_beginnings: tuple[str, ...] = ()
     longest: int = 0
     spaced: bool = False  # a value holds blanks, at which a program may wrap it
 
@@ -40,45 +41,52 @@ class KnownValues:
         return any(map(inside, self.plain_forms)) or (long_run and any(map(inside, self.encoded_forms)))
 
     def maybe_wrapped(self, text: str) -> bool:
-        """The same for values that a line wrap may cut."""
-        if not self.squeezed:
-            return False
-        tight = squeezed(text)
-        return any(map(tight.__contains__, self.squeezed))
+        """The same for values that a line wrap may cut; `text` holds no escape sequences."""
+        return bool(self.squeezed) and any(map(squeezed(text).__contains__, self.squeezed))
 
     def spans(self, text: str) -> Iterator[Span]:
         """Every occurrence as it stands."""
         yield from _occurrences(text, self.plain)
         yield from _occurrences(text, self.encoded)
 
-    def wrapped_spans(self, text: str) -> Iterator[Span]:
-        """Every occurrence, whatever escape sequences and line wraps are inside it."""
-        view = unwrapped(text, tight=self.spaced)
-        for span in _occurrences(view.text, self.unwrapped):
-            yield view.span(span)
+    def find_wrapped(self, text: str, plain: str, *, final: bool) -> Found:
+        """Every occurrence, whatever escape sequences and line wraps are inside it; and where one may be arriving.
 
-    def hold(self, text: str) -> int | None:
+        `plain` is `text` without its escape sequences.
+        """
+        if not self.longest:
+            return Found()
+        tight = squeezed(plain)
+        spans: list[Span] = []
+        if any(map(tight.__contains__, self.squeezed)):
+            view = unwrapped(text, tight=self.spaced)
+            spans = [view.span(span) for span in _occurrences(view.text, self.unwrapped)]
+        arriving = not final and _beginning(tight, self.squeezed, self.squeezed_beginnings) is not None
+        return Found(tuple(spans), self._hold(text) if arriving else None)
+
+    def _hold(self, text: str) -> int | None:
         """Where the longest end of `text` starts that is the beginning of a value."""
-        if not self.longest or not text:
-            return None
         window = max(0, len(text) - _WINDOW_CHARS - 8 * self.longest)
         view = unwrapped(text[window:], tight=self.spaced)
-        tight = unpadded(view.text)
-        at = earlier(self._beginning(view.text), self._beginning(tight) if tight != view.text else None)
+        forms = [form for form, _ in self.unwrapped]
+        unended = unpadded(view.text)
+        at = earlier(_beginning(view.text, forms, self.beginnings), _beginning(unended, forms, self.beginnings))
         return None if at is None else window + view.origin(at)
 
-    def _beginning(self, text: str) -> int | None:
-        best: int | None = None
-        if text.endswith(self.beginnings):
-            best = next(len(text) - n for n in range(_PROBE_CHARS - 1, 0, -1) if text[-n:] in self.beginnings)
-        for form, _ in self.unwrapped:
-            at = text.find(form[:_PROBE_CHARS], max(0, len(text) - len(form) + 1))
-            while at >= 0:
-                if form.startswith(text[at:]):
-                    best = earlier(best, at)
-                    break
-                at = text.find(form[:_PROBE_CHARS], at + 1)
-        return best
+
+def _beginning(text: str, forms: Sequence[str], beginnings: tuple[str, ...]) -> int | None:
+    """Where the longest end of `text` starts that one of `forms` begins with; `beginnings` are their first few characters."""
+    best: int | None = None
+    if text.endswith(beginnings):
+        best = next(len(text) - n for n in range(_PROBE_CHARS - 1, 0, -1) if text[-n:] in beginnings)
+    for form in forms:
+        at = text.find(form[:_PROBE_CHARS], max(0, len(text) - len(form) + 1))
+        while at >= 0:
+            if form.startswith(text[at:]):
+                best = earlier(best, at)
+                break
+            at = text.find(form[:_PROBE_CHARS], at + 1)
+    return best
 
 
 def known_values(values: Mapping[str, str]) -> KnownValues:
@@ -93,17 +101,23 @@ def known_values(values: Mapping[str, str]) -> KnownValues:
     tight = {unwrapped(form, tight=spaced).text: rule for form, rule in ordered}
     tight = {form: rule for form, rule in tight.items() if len(form) >= MIN_CHARS}
     encoded = {form for form, _ in ordered if form not in values and re.search(_RUN, form)}
+    squeezed_forms = tuple(dict.fromkeys(squeezed(form) for form in tight))
     return KnownValues(
         plain=tuple(pair for pair in ordered if pair[0] not in encoded),
         encoded=tuple(pair for pair in ordered if pair[0] in encoded),
         plain_forms=tuple(form for form, _ in ordered if form not in encoded),
         encoded_forms=tuple(form for form, _ in ordered if form in encoded),
         unwrapped=tuple(tight.items()),
-        squeezed=tuple(dict.fromkeys(squeezed(form) for form in tight)),
-        beginnings=tuple({form[:n] for form in tight for n in range(1, _PROBE_CHARS)}),
+        squeezed=squeezed_forms,
+        beginnings=_beginnings(tight),
+        squeezed_beginnings=_beginnings(squeezed_forms),
         longest=max(map(len, forms), default=0),
         spaced=spaced,
     )
+
+
+def _beginnings(forms: Iterable[str]) -> tuple[str, ...]:
+    return tuple({form[:n] for form in forms for n in range(1, _PROBE_CHARS)})
 
 
 def worth_hiding(value: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -13,10 +13,9 @@ from cabtrace.redaction.known import KnownValues
 from cabtrace.redaction.pem import find_pem
 from cabtrace.redaction.spans import PATH, Found, Span, View, earlier, merge
 from cabtrace.redaction.vendors import find_formats
-from cabtrace.redaction.views import has_controls, has_escapes, without_escapes
+from cabtrace.redaction.views import has_escapes, without_escapes
 
 _MIN_RUN = b"a" * 16
-_Finder = Callable[..., Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +81,21 @@ def scan(text: str, known: KnownValues, prefixes: Paths, *, final: bool) -> Foun
     spans: list[Span] = list(known.spans(text))
     hold: int | None = None
     open_ended = ""
-    views = [(text, None)] if not has_escapes(text) else [(text, None), ((view := without_escapes(text)).text, view)]
-    for content, view_of in views:
-        for finder in (find_formats, find_context, find_pem):
-            found = finder(content, final=final)
-            spans += found.spans if view_of is None else _originals(found, view_of, len(text))
-            if found.hold is not None:
-                hold = earlier(hold, found.hold if view_of is None else view_of.origin(found.hold))
+    view = without_escapes(text) if has_escapes(text) else None
+    plain = text if view is None else view.text
+    for finder in (find_formats, find_context, find_pem):
+        found = finder(text, final=final)
+        spans += found.spans
+        hold = earlier(hold, found.hold)
+        open_ended = found.open_ended or open_ended
+        if view is not None:
+            found = finder(plain, final=final)
+            spans += _originals(found, view, len(text))
+            hold = earlier(hold, None if found.hold is None else view.origin(found.hold))
             open_ended = found.open_ended or open_ended
-    found = prefixes.find(text, final=final)
-    spans += found.spans
-    hold = earlier(hold, found.hold)
-    if not final or has_controls(text) or known.maybe_wrapped(views[-1][0]):
-        spans += known.wrapped_spans(text)
-    if not final:
-        hold = earlier(hold, known.hold(text))
+    for found in (known.find_wrapped(text, plain, final=final), prefixes.find(text, final=final)):
+        spans += found.spans
+        hold = earlier(hold, found.hold)
     return Found(merge(spans), hold, open_ended)
 
 

@@ -137,7 +137,8 @@ class StreamRedactor:
 
     def _forget(self) -> None:
         self._skip_to(self._done)
-        keep = max(CONTEXT_CHARS, self._redactor.known.longest + _FOOTER_CHARS)
+        # A known value may begin inside a longer secret of which the marker is already written.
+        keep = max(CONTEXT_CHARS, self._redactor.known.longest + _FOOTER_CHARS) if self._hidden else CONTEXT_CHARS
         cut = self._done - keep
         if cut > 0:
             self._text = self._text[cut:]

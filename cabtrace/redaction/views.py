@@ -102,7 +102,8 @@ def unpadded(text: str) -> str:
 
 def squeezed(text: str) -> str:
     """`text` without any blank, box line or control character: a quick way to see that it holds no wrapped secret."""
-    return "".join(text.split()).replace("│", "").replace("┃", "").replace("|", "")
+    tight = "".join(text.split()).replace("│", "").replace("┃", "").replace("|", "")
+    return _controls().sub("", tight) if has_controls(tight) else tight
 
 
 def _breaks_line(ignored: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from cabtrace.runner.verify import collect_changes, run_verifier
 from cabtrace.runner.workspace import Baseline
 from cabtrace.store.cast import CastHeader
 from cabtrace.store.clock import RunClock, iso_utc
-from cabtrace.store.writer import RunWriter, allocate_attempt
+from cabtrace.store.writer import RunWriter, allocate_attempt, discard_attempt
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -67,12 +66,14 @@ class Cell:
         spec = self.spec
         self.progress.phase("task_setup", f"sandbox {spec.sandbox}")
         self.scratch = claim_scratch(spec.scratch, self.run_id)
-        self.sandbox = make_sandbox(spec, self.run_id, self.scratch / "box")
+        sandbox = None
         try:
-            self.facts = self.sandbox.open()
+            self.sandbox = sandbox = make_sandbox(spec, self.run_id, self.scratch / "box")
+            self.facts = sandbox.open()
             self._open_record()
         except BaseException:  # nothing of the run exists yet, so nothing of it may stay
-            self.sandbox.close()
+            if sandbox is not None:
+                sandbox.close()
             release_scratch(self.scratch)
             raise
         cause, detail = Cause.HARNESS_FAILED, ""
@@ -92,18 +93,19 @@ class Cell:
 
     def _open_record(self) -> None:
         spec, facts = self.spec, self.facts
-        cell = CellId(spec.sweep, spec.agent.name, spec.model or "none", spec.task.id)
         self.redactor = make_redactor(spec, self.token, self.scratch)
+        clean = self.redactor.text  # its parts become names of folders
+        cell = CellId(clean(spec.sweep), spec.agent.name, clean(spec.model or "none"), clean(spec.task.id))
         path, attempt = allocate_attempt(spec.store, cell)
         header = RunHeader(
             cabtrace_version=__version__,
             run_id=self.run_id,
             cell_id=str(cell),
-            sweep_id=spec.sweep,
+            sweep_id=cell.sweep,
             attempt=attempt,
             task=TaskInfo.model_validate(self.redactor.value(spec.task.to_info().model_dump())),
             agent=AgentInfo(name=spec.agent.name),
-            model=spec.model or "none",
+            model=cell.model,
             endpoint=self.redactor.text(spec.endpoint),
             sandbox=SandboxInfo(
                 kind="docker" if spec.sandbox == "docker" else "local",
@@ -118,13 +120,12 @@ class Cell:
             provisional=spec.provisional,
             warnings=tuple(self.redactor.text(w) for w in spec.task.unsupported),
         )
-        self.writer = RunWriter(path, header, files=spec.files)
         resource = {sc.RUN_ID: self.run_id, sc.CELL_ID: str(cell)}
         try:
+            self.writer = RunWriter(path, header, files=spec.files)
             self.recorder = Recorder(self.writer, self.redactor, self.clock, resource, spec.limits)
         except CabtraceError:
-            self.writer.close()
-            shutil.rmtree(path, ignore_errors=True)
+            discard_attempt(spec.store, path)
             raise
         self.root = self.recorder.start(
             f"cell {spec.agent.name} {spec.task.id}",

@@ -23,6 +23,8 @@ _IMAGE_FILES = frozenset({"Dockerfile", "docker-compose.yaml", ".dockerignore"})
 class Changes:
     """What became of a working directory. Paths are relative, sorted; `patch` is git's binary patch.
 
+    Folders without files are no changes, as in git.
+
     `cut` says that a cap was reached, `notes` in words which; `extra_git_dir` that the agent made a `.git`, which is
     never part of the patch.
     """

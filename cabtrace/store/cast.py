@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from cabtrace.model.otlp import clean_text
+from cabtrace.model.run import LONGEST_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ def decode_event(line: bytes) -> CastEvent:
     raw = orjson.loads(line)
     if not (isinstance(raw, list) and len(raw) >= 3 and isinstance(raw[0], int | float) and isinstance(raw[2], str)):
         raise ValueError("not an asciicast event")
+    if abs(raw[0]) > LONGEST_S:
+        raise ValueError("not a time")
     return CastEvent(float(raw[0]), str(raw[1]), raw[2])
 
 
@@ -116,7 +119,7 @@ class CastReader:
                 self.bad_lines.append(self._line)
                 continue
             time_s = self._time_s + event.time_s if self.header.version == 3 else event.time_s
-            self._time_s = max(self._time_s, time_s)
+            self._time_s = min(max(self._time_s, time_s), LONGEST_S)
             yield CastEvent(self._time_s, event.code, event.data)
 
     def _header(self, line: bytes) -> CastHeader:

@@ -71,10 +71,9 @@ def find_run(store: Path, name: str) -> Path:
 
     A cell id means its latest attempt. Raises NoSuchRunError.
     """
-    if (Path(name) / layout.RUN).exists():
-        return Path(name)
-    if name.endswith(layout.RUN) and Path(name).exists():
-        return Path(name).parent
+    path = _as_path(name)
+    if path is not None:
+        return path
     runs = list_runs(store)
     if not runs:
         raise NoSuchRunError(f"There is no run in {store}.", hint="`cabtrace demo` or `cabtrace run` makes one.")
@@ -84,6 +83,17 @@ def find_run(store: Path, name: str) -> Path:
             raise NoSuchRunError(f"No run in {store} failed.", hint="`cabtrace ls` lists them all.")
         return wanted[-1].path
     return _by_id(store, runs, name)
+
+
+def _as_path(name: str) -> Path | None:
+    try:
+        if name and (Path(name) / layout.RUN).exists():
+            return Path(name)
+        if Path(name).name == layout.RUN and Path(name).exists():
+            return Path(name).parent
+    except OSError:  # too long for any file system
+        pass
+    return None
 
 
 def _by_id(store: Path, runs: Sequence[RunSummary], name: str) -> Path:
@@ -96,8 +106,11 @@ def _by_id(store: Path, runs: Sequence[RunSummary], name: str) -> Path:
     matches = [
         r
         for r in runs
-        if str(r.path.relative_to(store)).startswith(name)
-        or (r.header and (r.header.cell_id.startswith(name) or r.header.run_id.startswith(name)))
+        if name
+        and (
+            str(r.path.relative_to(store)).startswith(name)
+            or (r.header and (r.header.cell_id.startswith(name) or r.header.run_id.startswith(name)))
+        )
     ]
     cells = {r.header.cell_id if r.header else str(r.path) for r in matches}
     if len(cells) == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,22 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         return b""
     with os.fdopen(fd, "rb") as handle:
         return handle.read(max_bytes)
+
+
+def nests_deeper(value: object, most: int) -> bool:
+    """Whether parsed JSON nests deeper than `most` levels; found without recursion, which is what such JSON breaks."""
+    level = [value]
+    for _ in range(most):
+        level = [item for parent in level for item in _children(parent) if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from cabtrace.errors import NotARunError, SchemaTooNewError
-from cabtrace.limits import MIB
+from cabtrace.limits import DEFAULT, MIB
 from cabtrace.model import semconv as sc
 from cabtrace.model.model_call import ModelCall, call_from_span
 from cabtrace.model.run import FORMAT, SCHEMA_VERSION, RunHeader
@@ -18,7 +18,7 @@ from cabtrace.model.span import SpanRecord
 from cabtrace.store import layout
 from cabtrace.store.calls import CallBodies, CallBody
 from cabtrace.store.cast import CastEvent, CastHeader, CastReader
-from cabtrace.store.lines import LineFile, read_regular
+from cabtrace.store.lines import LineFile, nests_deeper, read_regular
 from cabtrace.store.lock import is_locked
 from cabtrace.store.plaintext import plain_text
 from cabtrace.store.spans import SpanTable
@@ -181,7 +181,7 @@ class RunView:
             value = orjson.loads(self._file(f"{layout.ARTIFACTS}/{name}") or b"{}")
         except orjson.JSONDecodeError:
             return {}
-        return value if isinstance(value, dict) else {}
+        return value if isinstance(value, dict) and not nests_deeper(value, DEFAULT.json_depth) else {}
 
 
 def _file_warnings(name: str, lines: LineFile, bad: Sequence[int], *, live: bool) -> list[str]:
@@ -206,6 +206,8 @@ def read_header(path: Path) -> RunHeader:
             f"{path} is not a run: {why}.",
             hint="`cabtrace ls` lists the runs of the store.",
         ) from error
+    if nests_deeper(raw, DEFAULT.json_depth):
+        raise NotARunError(f"{path} is not a run: run.json nests deeper than {DEFAULT.json_depth} levels.")
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT or not isinstance(version, int):
         raise NotARunError(f"{path} is not a run: run.json has no `format: {FORMAT}` and `schema_version`.")

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import orjson
 
+from cabtrace.limits import DEFAULT
 from cabtrace.model.otlp import spans_from_line
 from cabtrace.model.span import SpanRecord, SpanState
 from cabtrace.store import layout
-from cabtrace.store.lines import LineFile
+from cabtrace.store.lines import LineFile, nests_deeper
+
+_MOST_LEVELS = 2 * DEFAULT.json_depth  # a value takes up to four levels of OTLP JSON for each of its own
 
 
 class SpanTable:
@@ -73,7 +76,11 @@ class SpanTable:
         spans: list[SpanRecord] = []
         for line in self._files[name].new_lines():
             try:
-                spans += spans_from_line(orjson.loads(line.data))
+                data = orjson.loads(line.data)
+                brackets = line.data.count(b"{") + line.data.count(b"[")
+                if brackets > _MOST_LEVELS and nests_deeper(data, _MOST_LEVELS):
+                    raise ValueError("nests too deep")
+                spans += spans_from_line(data)
             except (ValueError, KeyError, TypeError, AttributeError):
                 self._bad[name].append(line.number)
         return spans

@@ -73,9 +73,13 @@ def _manifest_problems(path: Path, manifest: dict[str, Any]) -> Iterator[Problem
         yield Problem(name, "not in the manifest")
     for name in sorted(present.keys() & manifest.keys()):
         found, wanted = digest_file(present[name]), manifest[name]
+        if not isinstance(wanted, dict):
+            yield Problem(layout.MANIFEST, f"its entry of {name} cannot be read")
+            continue
         if found["sha256"] == wanted.get("sha256"):
             continue
-        parts = wanted.get("mib") or []
+        parts = wanted.get("mib")
+        parts = parts if isinstance(parts, list) else []
         bad = [i for i, digest in enumerate(found["mib"]) if i >= len(parts) or parts[i] != digest]
         what = f"{found['bytes']} bytes, not the {wanted.get('bytes')} that were sealed"
         yield Problem(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,15 @@ def allocate_attempt(store: Path, cell: CellId) -> tuple[Path, int]:
         ) from error
 
 
+def discard_attempt(store: Path, path: Path) -> None:
+    """Takes back what `allocate_attempt` made, with the folders above it that hold nothing else; the store itself stays."""
+    shutil.rmtree(path, ignore_errors=True)
+    for folder in path.relative_to(store).parents:
+        with contextlib.suppress(OSError):
+            if folder.name:
+                (store / folder).rmdir()
+
+
 class RunWriter:
     """The one writer of a run directory; safe to use from several threads."""
 
@@ -79,9 +89,9 @@ class RunWriter:
             completeness = self._header.completeness.model_copy(update={"lost": self._losses()})
             return self._header.model_copy(update={"completeness": completeness})
 
-    def append(self, log: str, record: bytes, *, durable: bool = False) -> bool:
-        """Appends one line to `trace`, `open`, `logs`, `terminal` or `calls`; False when it was lost."""
-        return self._guard(log, lambda: self._log(log).append(record, durable=durable))
+    def append(self, log: str, record: bytes, *, durable: bool = False, lines: int = 1) -> bool:
+        """Appends one line, or `lines` of them as one, to `trace`, `open`, `logs`, `terminal` or `calls`; False: lost."""
+        return self._guard(log, lambda: self._log(log).append(record, durable=durable), lines)
 
     def sync(self) -> bool:
         """Everything on the medium; False when some of it could not be."""
@@ -156,12 +166,12 @@ class RunWriter:
                 log = self._logs[name] = AppendLog(self.path / _LOGS[name], self._files)
             return log
 
-    def _guard(self, stream: str, action: Callable[[], None]) -> bool:
+    def _guard(self, stream: str, action: Callable[[], None], records: int = 1) -> bool:
         try:
             action()
         except (OSError, ValueError, TypeError) as error:
             with self._mutex:
-                self._lost[stream] = self._lost.get(stream, 0) + 1
+                self._lost[stream] = self._lost.get(stream, 0) + records
                 self._first_error = self._first_error or f"{stream}: {getattr(error, 'strerror', None) or error}"
             return False
         return True

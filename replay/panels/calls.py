@@ -9,9 +9,23 @@ from replay import display
 from replay.document import Line, Piece, Tone, line, table, words
 from replay.run import Snapshot
 
-HEAD = ("#", "time", "request hash", "prompt", "completion", "latency", "finish")
-WIDE_HEAD = (*HEAD, "ttft", "cached", "reasoning", "model")
-_RIGHT = (0, 3, 4, 5, 7, 8, 9)
+#: title, short title, what must go first where room is short
+_COLUMNS = (
+    ("#", "#", 0),
+    ("time", "time", 0),
+    ("request hash", "hash", 3),
+    ("prompt", "in", 0),
+    ("completion", "out", 0),
+    ("latency", "latency", 0),
+    ("finish", "finish", 0),
+    ("ttft", "ttft", 4),
+    ("cached", "cached", 5),
+    ("reasoning", "reason.", 6),
+    ("model", "model", 7),
+)
+_RIGHT = frozenset({0, 3, 4, 5, 7, 8, 9})
+_ROOM = {3: 66, 4: 78, 5: 90, 6: 102, 7: 125}  # width from which on a column of that rank is shown
+_SHORT_BELOW = 60
 _SHOWN = 2_000  # rows around the current call; the table of a run with more says so
 
 
@@ -25,20 +39,22 @@ def calls_panel(snapshot: Snapshot, offset_ns: int, width: int) -> Iterator[Line
     current = snapshot.call_at(offset_ns)
     first = max((current or 0) - _SHOWN // 2, 0)
     shown = calls[first : first + _SHOWN]
-    wide = width >= 110
-    rows = ((_cells(snapshot, call, wide=wide), first + i == current) for i, call in enumerate(shown))
-    yield from table(WIDE_HEAD if wide else HEAD, rows, right=_RIGHT)
+    columns = [i for i, (_, _, rank) in enumerate(_COLUMNS) if width >= _ROOM.get(rank, 0)]
+    head = [_COLUMNS[i][1] if width < _SHORT_BELOW else _COLUMNS[i][0] for i in columns]
+    rows = ([cells[i] for i in columns] for cells in (_cells(snapshot, call) for call in shown))
+    marked = ((cells, first + i == current) for i, cells in enumerate(rows))
+    yield from table(head, marked, right=[place for place, i in enumerate(columns) if i in _RIGHT])
     yield Line()
     yield line(words(totals(calls), Tone.DIM))
     if len(shown) < len(calls):
         yield line(words(f"{len(shown):,} of {len(calls):,} calls are listed, those around the playhead.", Tone.DIM))
 
 
-def _cells(snapshot: Snapshot, call: ModelCall, *, wide: bool) -> list[Piece]:
+def _cells(snapshot: Snapshot, call: ModelCall) -> list[Piece]:
     finish, tone = finish_words(call)
     latency = None if call.latency_ms is None else call.latency_ms * 1e6
     first_chunk = None if call.time_to_first_chunk_s is None else call.time_to_first_chunk_s * 1e9
-    cells = [
+    return [
         words(str(call.index)),
         words(display.clock(snapshot.call_offset_ns(call))),
         words(call.request_hash[:12] or display.UNKNOWN, Tone.DIM),
@@ -46,15 +62,11 @@ def _cells(snapshot: Snapshot, call: ModelCall, *, wide: bool) -> list[Piece]:
         words(display.count(call.usage.output)),
         words(display.duration(latency)),
         words(finish, tone),
+        words(display.duration(first_chunk)),
+        words(display.count(call.usage.cache_read)),
+        words(display.count(call.usage.reasoning)),
+        words((call.response_model or call.request_model)[:40]),
     ]
-    if wide:
-        cells += [
-            words(display.duration(first_chunk)),
-            words(display.count(call.usage.cache_read)),
-            words(display.count(call.usage.reasoning)),
-            words((call.response_model or call.request_model)[:40]),
-        ]
-    return cells
 
 
 def finish_words(call: ModelCall) -> tuple[str, Tone]:

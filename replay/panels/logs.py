@@ -17,9 +17,7 @@ _TEXT_KEYS = ("exception.message", "message", "body", sc.GEN_AI_EVALUATION_EXPLA
 def logs_panel(snapshot: Snapshot, offset_ns: int) -> Iterator[Line]:
     """One line an event; those after the playhead are dim."""
     timeline = snapshot.timeline
-    events = sorted(
-        ((event.time_ns, span, event) for span in timeline.spans for event in span.events), key=lambda item: item[0]
-    )
+    events = sorted(((event.time_ns, span, event) for span in timeline.spans for event in span.events), key=lambda item: item[0])
     if not events:
         yield line(words("No span noted an event, and the agent sent no log records.", Tone.DIM))
         return

@@ -22,7 +22,11 @@ def messages_panel(run: ReplayRun, snapshot: Snapshot, offset_ns: int) -> Iterat
     """The call in flight at the playhead, else the last before it."""
     index = snapshot.call_at(offset_ns)
     if index is None:
-        what = f"{len(snapshot.calls):,} model calls come later; ] goes to the next." if snapshot.calls else "No model call was recorded."
+        what = (
+            f"{len(snapshot.calls):,} model calls come later; ] goes to the next."
+            if snapshot.calls
+            else "No model call was recorded."
+        )
         yield line(words(what, Tone.DIM))
         return
     call = snapshot.calls[index]

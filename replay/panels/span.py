@@ -107,4 +107,8 @@ def _group_panel(timeline: Timeline, row: Row) -> Iterator[Line]:
         names[member.span.name] = names.get(member.span.name, 0) + 1
         total[member.span.name] = total.get(member.span.name, 0) + member.end_ns - member.start_ns
     for name in sorted(names, key=lambda n: -names[n])[:200]:
-        yield line(words(pad(f"{names[name]:,} ×", 9, right=True)), words(f"  {name}"), words(f"  {display.duration(total[name])}", Tone.DIM))
+        yield line(
+            words(pad(f"{names[name]:,} ×", 9, right=True)),
+            words(f"  {name}"),
+            words(f"  {display.duration(total[name])}", Tone.DIM),
+        )

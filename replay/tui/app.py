@@ -28,12 +28,12 @@ class ReplayApp(App[int]):
     CSS_PATH = "app.tcss"
     TITLE = "cabtrace"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar = []
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 
     def __init__(
         self, store: Path, run: Path | None = None, *, at_ns: int | None = None, now_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
-        """Opens `run` here, so that one that cannot be read raises NotARunError or SchemaTooNewError before the screen changes."""
+        """Opens `run` here: one that cannot be read raises NotARunError or SchemaTooNewError before the screen changes."""
         super().__init__()
         self._store = store
         self._now_ns = now_ns

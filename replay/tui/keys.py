@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from replay.session import Tab
 
@@ -45,7 +45,15 @@ REPLAY_KEYS = (
     Key("time.forward", "full_stop", ".", "step_time(1)", "100 ms on"),
     Key("error.next", "n", "n", "jump_error(1)", "next error", "error", "Jump"),
     Key("error.previous", "N", "N", "jump_error(-1)", "previous error", "", "Jump"),
-    Key("marker.previous", "left_square_bracket", "[", "jump_marker(-1)", "previous model call, tool call, test or error", "marker", "Jump"),
+    Key(
+        "marker.previous",
+        "left_square_bracket",
+        "[",
+        "jump_marker(-1)",
+        "previous model call, tool call, test or error",
+        "marker",
+        "Jump",
+    ),
     Key("marker.next", "right_square_bracket", "]", "jump_marker(1)", "next model call, tool call, test or error", "", "Jump"),
     Key("share.back", "shift+left", "shift+←", "seek_by(-10)", "a tenth of the run back", "", "Jump"),
     Key("share.forward", "shift+right", "shift+→", "seek_by(10)", "a tenth of the run on", "", "Jump"),
@@ -65,13 +73,15 @@ REPLAY_KEYS = (
     Key("tab.previous", "left_curly_bracket", "{", "next_tab(-1)", "previous panel", "", "Panels"),
     Key("tab.next", "right_curly_bracket", "}", "next_tab(1)", "next panel", "panel", "Panels"),
     Key("focus", "tab", "tab", "app.focus_next", "to the next pane, where ↑ ↓ scroll", "", "Panels"),
+    Key("zoom", "z", "z", "zoom", "the focused pane alone, or all panes", "", "Panels"),
     Key("help", "question_mark", "?", "help", "this list", "keys", "App"),
     Key("back", "escape", "esc", "back", "the list of runs", "", "App"),
     Key("quit", "q", "q", "app.quit", "quit", "quit", "App"),
 )
 
 DIGIT_KEYS = tuple(
-    Key(f"share.{digit}", str(digit), str(digit), f"seek_share({digit})", f"to {digit}0 % of the run", "", "Jump") for digit in range(10)
+    Key(f"share.{digit}", str(digit), str(digit), f"seek_share({digit})", f"to {digit}0 % of the run", "", "Jump")
+    for digit in range(10)
 )
 
 RUNS_KEYS = (
@@ -89,6 +99,6 @@ RUNS_KEYS = (
 )
 
 
-def bindings(*tables: Iterable[Key]) -> list[Binding]:
+def bindings(*tables: Iterable[Key]) -> list[BindingType]:
     """For a screen's BINDINGS."""
     return [key.binding() for table in tables for key in table]

@@ -90,7 +90,7 @@ def test_untouched_it_fails_and_solved_it_passes(task: Task, tmp_path: Path) -> 
     changes = baseline.diff(workdir)
     solved = verify(task, workdir, logs)
     assert solved.passed is True
-    assert len(solved.tests) >= 5
+    assert len(solved.tests) >= (1 if task.category == "smoke" else 5)
     assert all(test.passed for test in solved.tests)
 
     changed = (*changes.added, *changes.removed, *changes.modified)

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
 import sys
-import textwrap
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from cabtrace.errors import AgentNotFoundError, SandboxError, StoreError
-from cabtrace.protocols import Command, SandboxFacts
-from cabtrace.runner.leftovers import Leftover, claim_scratch, find_leftovers, release_scratch, remove
-from cabtrace.runner.pty import Ending, pump
+from cabtrace.errors import AgentNotFoundError, SandboxError
+from cabtrace.protocols import Command
+from cabtrace.runner.pty import Ending
 from cabtrace.runner.sandbox.local import LEFT_OPEN, LocalSandbox
-from cabtrace.runner.sandbox.owner import RUN_VARIABLE, current_owner
-from cabtrace.runner.sandbox.processes import marked_processes
-
-RUN = "0123456789abcdef0123456789abcdef"
+from cabtrace.runner.sandbox.owner import RUN_VARIABLE
+from tests.support.local_box import HIDERS, NAP, RUN, reading, run, run_command, sleepers, wait_until
 
 
 @pytest.fixture
@@ -34,40 +24,16 @@ def sandbox(tmp_path: Path) -> Iterator[LocalSandbox]:
     made.close()
 
 
-def run(sandbox: LocalSandbox, facts: SandboxFacts, script: str, *, timeout_s: float = 60, **options: object) -> tuple[Ending, str]:
-    command = Command(("sh", "-c", script), {}, facts.paths.workdir)
-    return run_command(sandbox, Command(**{**{name: getattr(command, name) for name in command.__slots__}, **options}), timeout_s)  # type: ignore[arg-type]  # options are fields of Command
-
-
-def run_command(sandbox: LocalSandbox, command: Command, timeout_s: float = 60) -> tuple[Ending, str]:
-    output = bytearray()
-    process = sandbox.start(command)
-    ending = pump(
-        process,
-        on_output=lambda _when, data: output.extend(data),
-        now_ns=time.monotonic_ns,
-        deadline_ns=time.monotonic_ns() + int(timeout_s * 1e9),
-        grace_s=1,
-        cancelled=threading.Event(),
-    )
-    process.close()
-    return ending, output.decode("utf-8", "replace")
-
-
-def wait_until(done: object, timeout_s: float = 30) -> None:
-    until = time.monotonic() + timeout_s
-    while not done():  # type: ignore[operator]  # any callable
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-
-
 def test_it_says_that_it_isolates_nothing(sandbox: LocalSandbox) -> None:
     facts = sandbox.open()
 
     assert facts.isolated is False
     assert facts.left_open == (LEFT_OPEN,)
     assert (facts.listen_host, facts.reach_host) == ("127.0.0.1", "127.0.0.1")
-    assert all(Path(path).is_dir() for path in (facts.paths.workdir, facts.paths.home, facts.paths.tests, facts.paths.logs, facts.paths.solution))
+    assert all(
+        Path(path).is_dir()
+        for path in (facts.paths.workdir, facts.paths.home, facts.paths.tests, facts.paths.logs, facts.paths.solution)
+    )
 
 
 def test_the_environment_is_clean(sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +54,13 @@ def test_the_environment_is_clean(sandbox: LocalSandbox, monkeypatch: pytest.Mon
 def test_the_terminal_has_its_size_and_controls_the_command(sandbox: LocalSandbox) -> None:
     facts = sandbox.open()
 
-    ending, output = run(sandbox, facts, "stty size; test -t 0 && test -t 1 && test -t 2 && echo terminal; echo through >/dev/tty", columns=91, rows=17)
+    ending, output = run(
+        sandbox,
+        facts,
+        "stty size; test -t 0 && test -t 1 && test -t 2 && echo terminal; echo through >/dev/tty",
+        columns=91,
+        rows=17,
+    )
 
     assert ending == Ending(0)
     assert output.split() == ["17", "91", "terminal", "through"]
@@ -96,19 +68,15 @@ def test_the_terminal_has_its_size_and_controls_the_command(sandbox: LocalSandbo
 
 def test_ctrl_c_typed_at_the_terminal_reaches_the_command(sandbox: LocalSandbox) -> None:
     facts = sandbox.open()
-    process = sandbox.start(Command(("sh", "-c", "trap 'exit 42' INT; echo ready; while :; do sleep 0.05; done"), {}, facts.paths.workdir))
+    process = sandbox.start(
+        Command(("sh", "-c", "trap 'exit 42' INT; echo ready; while :; do sleep 0.05; done"), {}, facts.paths.workdir)
+    )
     wait_until(lambda: b"ready" in reading(process))
 
     os.write(process.fileno(), b"\x03")
 
     wait_until(lambda: process.poll() is not None)
     assert process.poll() == 42
-
-
-def reading(process: object) -> bytes:
-    with contextlib.suppress(BlockingIOError):
-        return process.read()  # type: ignore[attr-defined, no-any-return]  # a LocalProcess
-    return b""
 
 
 def test_a_missing_program_is_named(sandbox: LocalSandbox, tmp_path: Path) -> None:
@@ -141,24 +109,6 @@ def test_a_path_of_the_commands_own_counts(sandbox: LocalSandbox) -> None:
     assert output == "found\r\n"
 
 
-HIDERS = {
-    "in the background": "sleep 987 &",
-    "in a session of its own": "(setsid sleep 987 >/dev/null 2>&1 &);",
-    "with a clean environment": "(env -i setsid sleep 987 >/dev/null 2>&1 &);",
-    "forked twice": "(env -i setsid sh -c '(setsid sleep 987 &) ; exit' &);",
-    "deaf": "(setsid sh -c \"trap '' TERM HUP INT; sleep 987\" &);",
-}
-
-
-def sleepers() -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.cmdline()[:2] == ["sleep", "987"]:
-                found.append(process)
-    return found
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="a process that cleared its environment is only found on Linux")
 @pytest.mark.parametrize("script", HIDERS.values(), ids=HIDERS.keys())
 def test_nothing_outlives_its_command(sandbox: LocalSandbox, script: str) -> None:
@@ -184,7 +134,7 @@ def test_nothing_outlives_a_kill(sandbox: LocalSandbox, script: str) -> None:
 
 def test_an_earlier_command_is_over_when_the_next_starts(sandbox: LocalSandbox) -> None:
     facts = sandbox.open()
-    sandbox.start(Command(("sleep", "987"), {}, facts.paths.workdir))
+    sandbox.start(Command(("sleep", NAP), {}, facts.paths.workdir))
     wait_until(lambda: len(sleepers()) == 1)
 
     ending, _ = run(sandbox, facts, "exit 0")
@@ -215,7 +165,12 @@ def test_folders_in_and_out(sandbox: LocalSandbox, tmp_path: Path) -> None:
 
 def test_the_verifiers_folders_are_fresh(sandbox: LocalSandbox, tmp_path: Path) -> None:
     facts = sandbox.open()
-    run(sandbox, facts, f"echo 1 > {facts.paths.logs}/reward.txt; echo evil > {facts.paths.tests}/conftest.py; rm -rf {facts.paths.solution}; ln -s / {facts.paths.solution}")
+    run(
+        sandbox,
+        facts,
+        f"echo 1 > {facts.paths.logs}/reward.txt; echo evil > {facts.paths.tests}/conftest.py; "
+        f"rm -rf {facts.paths.solution}; ln -s / {facts.paths.solution}",
+    )
     tests = tmp_path / "given"
     tests.mkdir()
     (tests / "test.sh").write_text("true")
@@ -278,151 +233,3 @@ def test_an_open_over_another_box_is_refused_and_leaves_that_alone(tmp_path: Pat
 
     assert (Path(facts.paths.home) / "mine").read_text() == "kept"
     first.close()
-
-
-RUNNER = textwrap.dedent(
-    """
-    import sys, time, threading
-    from pathlib import Path
-    from cabtrace.protocols import Command
-    from cabtrace.runner.leftovers import claim_scratch, release_scratch
-    from cabtrace.runner.sandbox.local import LocalSandbox
-    root, run_id, script = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    print("begin", flush=True)
-    scratch = claim_scratch(root, run_id)
-    sandbox = LocalSandbox(scratch / "box", env_marker=run_id)
-    facts = sandbox.open()
-    for name in range(50):
-        (Path(facts.paths.workdir) / str(name)).write_text("x")
-    process = sandbox.start(Command(("sh", "-c", script), {}, facts.paths.workdir))
-    print("started", flush=True)
-    time.sleep(float(sys.argv[4]))
-    sandbox.close()
-    release_scratch(scratch)
-    print("closed", flush=True)
-    """
-)
-
-
-def start_runner(root: Path, run_id: str, script: str, rest_s: float) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", RUNNER, str(root), run_id, script, str(rest_s)], stdout=subprocess.PIPE, text=True)
-
-
-def ours(root: Path, run_id: str) -> list[Leftover]:
-    return [item for item in find_leftovers(root) if item.run_id == run_id]
-
-
-def test_a_living_run_is_not_touched(tmp_path: Path) -> None:
-    runner = start_runner(tmp_path, RUN, "sleep 987", 60)
-    try:
-        assert runner.stdout is not None
-        wait_until(lambda: runner.stdout.readline() == "started\n")  # type: ignore[union-attr]  # asserted above
-
-        assert ours(tmp_path, RUN) == []
-        assert (tmp_path / RUN / "owner.json").exists()
-    finally:
-        runner.kill()
-        runner.communicate()
-    wait_until(lambda: not sleepers())
-    for item in ours(tmp_path, RUN):
-        assert remove(item)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("script", HIDERS.values(), ids=HIDERS.keys())
-def test_a_killed_runner_takes_its_processes_along_and_gc_the_rest(script: str, tmp_path: Path) -> None:
-    runner = start_runner(tmp_path, RUN, f"{script} sleep 100", 60)
-    assert runner.stdout is not None
-    wait_until(lambda: runner.stdout.readline() == "started\n")  # type: ignore[union-attr]  # asserted above
-    runner.send_signal(signal.SIGKILL)
-    runner.communicate()
-
-    if sys.platform == "linux":
-        wait_until(lambda: not sleepers())
-    for item in ours(tmp_path, RUN):
-        remove(item)
-
-    wait_until(lambda: not sleepers())
-    assert list(tmp_path.iterdir()) == []
-    assert ours(tmp_path, RUN) == []
-    assert list(marked_processes(RUN)) == []
-
-
-def test_any_kill_point_is_cleaned_up(tmp_path: Path) -> None:
-    """25 runners, killed after ever longer times, from before their folder is made until after it is gone."""
-    for turn in range(25):
-        run_id = f"{turn:032x}"
-        runner = start_runner(tmp_path, run_id, "(setsid sleep 987 &) sleep 0.05", 0.05)
-        assert runner.stdout is not None
-        runner.stdout.readline()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            runner.wait(turn * 0.012)
-        runner.kill()
-        runner.communicate()
-        for item in ours(tmp_path, run_id):
-            assert remove(item) or item.kind == "process"
-
-    wait_until(lambda: not sleepers())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_stray_with_the_mark_of_a_dead_runner_is_found_and_killed(tmp_path: Path) -> None:
-    code = f"""
-import subprocess, os
-from cabtrace.runner.sandbox.owner import current_owner
-env = {{**os.environ, "{RUN_VARIABLE}": "{RUN}", "CABTRACE_OWNER": str(current_owner())}}
-subprocess.Popen(["sleep", "987"], env=env, start_new_session=True)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-    found = [item for item in ours(tmp_path, RUN) if item.kind == "process"]
-    assert [remove(item) for item in found] == [True]
-
-    assert sleepers() == []
-
-
-def test_a_stray_of_this_living_process_is_left_alone(tmp_path: Path) -> None:
-    env = {**os.environ, RUN_VARIABLE: RUN, "CABTRACE_OWNER": str(current_owner())}
-    with subprocess.Popen(["sleep", "987"], env=env) as stray:
-        try:
-            wait_until(lambda: len(sleepers()) == 1)
-            assert ours(tmp_path, RUN) == []
-        finally:
-            stray.kill()
-
-
-def test_folders_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "foreign").mkdir()
-    (tmp_path / "foreign" / "owner.json").write_text('{"owner": "x"}')
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "owner.json").write_text("[" * 100_000)
-    (tmp_path / "fifo").mkdir()
-    os.mkfifo(tmp_path / "fifo" / "owner.json")
-    (tmp_path / "file").write_text("x")
-
-    assert [item for item in find_leftovers(tmp_path) if item.kind == "folder"] == []
-
-
-def test_a_link_to_a_dead_runs_folder_is_left_alone(tmp_path: Path) -> None:
-    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
-    code = f"from pathlib import Path; from cabtrace.runner.leftovers import claim_scratch; claim_scratch(Path({str(elsewhere)!r}), {RUN!r})"
-    subprocess.run([sys.executable, "-c", code], check=True)
-    root.mkdir()
-    (root / RUN).symlink_to(elsewhere / RUN)
-
-    assert [item for item in find_leftovers(root) if item.kind == "folder"] == []
-    assert [item.kind for item in ours(elsewhere, RUN)] == ["folder"]
-
-
-def test_claims(tmp_path: Path) -> None:
-    folder = claim_scratch(tmp_path / "new" / "root", RUN)
-
-    assert [path.name for path in folder.iterdir()] == ["owner.json"]
-    with pytest.raises(StoreError, match="cannot be made"):
-        claim_scratch(tmp_path / "new" / "root", RUN)
-    with pytest.raises(StoreError, match="no run id"):
-        claim_scratch(tmp_path, "../x")
-    assert [path.name for path in (tmp_path / "new" / "root").iterdir()] == [RUN]
-    assert release_scratch(folder)
-    assert list((tmp_path / "new" / "root").iterdir()) == []

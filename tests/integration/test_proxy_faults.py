@@ -109,7 +109,7 @@ def test_an_agent_that_is_gone_ends_the_call_upstream_too(upstream, plan):
 def test_an_agent_that_hangs_up_after_the_last_event_has_a_complete_call(upstream):
     gone = threading.Event()
     upstream.plans["late-end"] = [STREAM + chunk(b"data: [DONE]\n\n"), lambda: gone.wait(10), END]
-    with proxied(upstream.url) as (proxy, tapes):
+    with proxied(upstream.url, timeouts=Timeouts(last_word_s=60)) as (proxy, tapes):
         with Client(proxy.port) as client:
             client.send(x_plan="late-end")
             client.headers()

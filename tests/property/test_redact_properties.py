@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import pairwise
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cabtrace.redact import Redactor
+from cabtrace.redaction.known import known_values
+from cabtrace.redaction.scan import clean, paths, scan
 from tests.security.secrets_corpus import benign_texts, fake_secrets
 
 _PLAIN = st.text(st.characters(codec="utf-8", categories=("L", "Z", "P", "N"), exclude_characters=":=@"), max_size=200)
@@ -24,7 +27,7 @@ _JSON = st.recursive(
 def _split(text: str, seed: int) -> list[str]:
     rng = random.Random(seed)
     edges = [0, *sorted(rng.choices(range(len(text) + 1), k=rng.randrange(6))), len(text)]
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(edges)]
 
 
 def _through_stream(redactor: Redactor, pieces: list[str]) -> list[tuple[int, str]]:
@@ -84,3 +87,18 @@ def test_no_known_value_survives_in_a_value(left: object, right: object, secret:
 
     assert secret not in json.dumps(result, ensure_ascii=False)
     assert json.dumps(result).count("[redacted:known]") >= 2
+
+
+@given(
+    st.lists(
+        st.one_of(
+            _ANY, st.sampled_from([s.carrier for s in fake_secrets()]), st.sampled_from(["/home/ann", "\r\n", "pear-tree-"])
+        )
+    )
+)
+def test_the_quick_look_never_overlooks_what_the_scan_finds(parts: list[str]) -> None:
+    text = "".join(parts)
+    values = known_values({"pear-tree-garden": "known"})
+    prefixes = paths({"/home/ann": "~"})
+
+    assert not (clean(text, values, prefixes) and scan(text, values, prefixes, final=True).spans)

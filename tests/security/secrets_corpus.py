@@ -213,11 +213,13 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
     lambda rng: f"data:image/png;base64,{base64.b64encode(rng.randbytes(rng.randrange(60, 600))).decode()}",
     lambda rng: f"tokens: {rng.randrange(99_999)}, author: {_word(rng)}",
     lambda rng: (
-        f"commit {_sha(rng)[:40]}\nAuthor: Ann Example <ann@example.org>\nDate:   Mon Jun 3 10:11:12 2024 +0200\n\n    {_sentence(rng)}"
+        f"commit {_sha(rng)[:40]}\nAuthor: Ann Example <ann@example.org>\n"
+        f"Date:   Mon Jun 3 10:11:12 2024 +0200\n\n    {_sentence(rng)}"
     ),
     _traceback,
     lambda rng: (
-        f"   Compiling serde_{_word(rng)} v1.0.{rng.randrange(300)}\nwarning: unused variable: `{_word(rng)}_key`\n --> src/main.rs:{rng.randrange(90)}:9"
+        f"   Compiling serde_{_word(rng)} v1.0.{rng.randrange(300)}\n"
+        f"warning: unused variable: `{_word(rng)}_key`\n --> src/main.rs:{rng.randrange(90)}:9"
     ),
     lambda rng: f"test tests::{_word(rng)}_token_is_rejected ... ok\ntest result: ok. {rng.randrange(90)} passed; 0 failed",
     _usage,
@@ -226,7 +228,8 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
     _sentence,
     lambda rng: f"def next_token(self, key: str = '{_word(rng)}') -> Token:\n    return self.tokens[key]  # author: {_word(rng)}",
     lambda rng: (
-        f"GET http://127.0.0.1:{rng.randrange(1024, 65535)}/v1/chat/completions HTTP/1.1\nHost: localhost\nContent-Length: {rng.randrange(9999)}"
+        f"GET http://127.0.0.1:{rng.randrange(1024, 65535)}/v1/chat/completions HTTP/1.1\nHost: localhost\n"
+        f"Content-Length: {rng.randrange(9999)}"
     ),
     lambda rng: (
         f"/workspace/src/{_word(rng)}/task-management-module/test_{_word(rng)}_key.py:{rng.randrange(900)}:{rng.randrange(80)}"
@@ -235,17 +238,20 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
     lambda rng: f"api_key = os.environ['OPENAI_API_KEY']\nclient = Client(api_key=api_key, token=None, seed={rng.randrange(99)})",
     lambda rng: f"traceparent: 00-{_sha(rng)[:32]}-{_sha(rng)[:16]}-01",
     lambda rng: (
-        f"diff --git a/{_word(rng)}.rs b/{_word(rng)}.rs\nindex {_sha(rng)[:7]}..{_sha(rng)[:7]} 100644\n@@ -1,4 +1,5 @@\n-let key = map.keys().next();\n+let key: Option<&str> = None;"
+        f"diff --git a/{_word(rng)}.rs b/{_word(rng)}.rs\nindex {_sha(rng)[:7]}..{_sha(rng)[:7]} 100644\n"
+        f"@@ -1,4 +1,5 @@\n-let key = map.keys().next();\n+let key: Option<&str> = None;"
     ),
     lambda rng: (
         f"Usage: tool [OPTIONS] --api-key <KEY> --token TOKEN\n  --max-tokens N  at most N tokens [default: {rng.randrange(999)}]"
     ),
     lambda rng: f"password: str = Field(default=..., description='{_sentence(rng)}')\nsecret: Option<String>,",
     lambda rng: (
-        f'"integrity": "sha512-{base64.b64encode(rng.randbytes(64)).decode()}",\n"resolved": "https://registry.npmjs.org/ansi-styles/-/ansi-styles-{rng.randrange(9)}.3.0.tgz"'
+        f'"integrity": "sha512-{base64.b64encode(rng.randbytes(64)).decode()}",\n'
+        f'"resolved": "https://registry.npmjs.org/ansi-styles/-/ansi-styles-{rng.randrange(9)}.3.0.tgz"'
     ),
     lambda rng: (
-        f"drwxr-xr-x 2 root root 4096 Jun {rng.randrange(1, 28)} 10:{rng.randrange(10, 60)} {_word(rng)}\n-rw-r--r-- 1 root root {rng.randrange(99999)} Cargo.lock"
+        f"drwxr-xr-x 2 root root 4096 Jun {rng.randrange(1, 28)} 10:{rng.randrange(10, 60)} {_word(rng)}\n"
+        f"-rw-r--r-- 1 root root {rng.randrange(99999)} Cargo.lock"
     ),
     lambda rng: json.dumps(
         {
@@ -254,6 +260,7 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
         }
     ),
     lambda rng: (
-        f"session_id={_uuid(rng)} request_id=req_{_chars(rng, _ALNUM, 24)} cache_key={_sha(rng)} page_token=CAEQ{rng.randrange(99)}"
+        f"session_id={_uuid(rng)} request_id=req_{_chars(rng, _ALNUM, 24)} cache_key={_sha(rng)} "
+        f"page_token=CAEQ{rng.randrange(99)}"
     ),
 )

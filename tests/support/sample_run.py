@@ -99,9 +99,7 @@ def build_sample_run(store: Path, *, failing: bool = True) -> Path:
     call_events = tuple(_turn(recorder, container, index, turn) for index, turn in enumerate(TURNS, 1))
     _chatter(recorder, container)
     end_ms = LAUNCH_MS + len(TURNS) * TURN_MS
-    recorder.span(
-        f"{AGENT}:launch", "container", LAUNCH_MS, end_ms, parent=adapter, span_id=container, attributes=_CONTAINER
-    )
+    recorder.span(f"{AGENT}:launch", "container", LAUNCH_MS, end_ms, parent=adapter, span_id=container, attributes=_CONTAINER)
     recorder.span(
         f"{AGENT}:{TASK}",
         "adapter_run",
@@ -123,7 +121,13 @@ def build_sample_run(store: Path, *, failing: bool = True) -> Path:
         parent=None,
         span_id=root,
         error="2 of 5 tests failed" if failing else "",
-        attributes={sc.CELL_ID: str(cell), sc.SWEEP: "demo", sc.VERDICT: verdict.value, sc.CAUSE: cause.value, sc.ATTEMPT: attempt},
+        attributes={
+            sc.CELL_ID: str(cell),
+            sc.SWEEP: "demo",
+            sc.VERDICT: verdict.value,
+            sc.CAUSE: cause.value,
+            sc.ATTEMPT: attempt,
+        },
     )
     writer.close(
         status="finished",
@@ -147,8 +151,12 @@ def _header(cell: CellId, attempt: int) -> RunHeader:
         cell_id=str(cell),
         sweep_id="demo",
         attempt=attempt,
-        task=TaskInfo(id=TASK, name="rust-error-handling", category="polyglot", instruction=INSTRUCTION, expected_changes=("src/lib.rs",)),
-        agent=AgentInfo(name=AGENT, version="0.1.0", argv=("cabtrace-agent", "--prompt", INSTRUCTION), env_keys=("OPENAI_API_KEY",)),
+        task=TaskInfo(
+            id=TASK, name="rust-error-handling", category="polyglot", instruction=INSTRUCTION, expected_changes=("src/lib.rs",)
+        ),
+        agent=AgentInfo(
+            name=AGENT, version="0.1.0", argv=("cabtrace-agent", "--prompt", INSTRUCTION), env_keys=("OPENAI_API_KEY",)
+        ),
         model=MODEL,
         provider="stepfun",
         endpoint="http://127.0.0.1:8123",
@@ -270,7 +278,14 @@ def _finish(recorder: _Recorder, root: str, end_ms: float, *, failing: bool) -> 
     writer = recorder.writer
     verifier = VERIFIER_FAIL if failing else VERIFIER_PASS
     writer.write_file("workspace.patch", PATCH.encode())
-    changes = {"added": ["notes.txt"], "removed": [], "modified": ["src/lib.rs"], "extra_git_dir": False, "cut": False, "notes": []}
+    changes = {
+        "added": ["notes.txt"],
+        "removed": [],
+        "modified": ["src/lib.rs"],
+        "extra_git_dir": False,
+        "cut": False,
+        "notes": [],
+    }
     writer.write_file("artifacts/changes.json", orjson.dumps(changes))
     writer.write_file("artifacts/verifier.json", orjson.dumps(verifier))
     recorder.span(
@@ -287,7 +302,10 @@ def _finish(recorder: _Recorder, root: str, end_ms: float, *, failing: bool) -> 
         event = SpanEvent(
             sc.EVALUATION_EVENT,
             at(start_ms + 0.5),
-            {sc.GEN_AI_EVALUATION_NAME: axis, sc.GEN_AI_EVALUATION_SCORE: result["value"] if result["value"] is not None else "unknown"},
+            {
+                sc.GEN_AI_EVALUATION_NAME: axis,
+                sc.GEN_AI_EVALUATION_SCORE: result["value"] if result["value"] is not None else "unknown",
+            },
         )
         recorder.span(f"score:{axis}", "score", start_ms, start_ms + 1, parent=root, events=(event,))
     last_ms = DURATION_NS / 1e6
@@ -298,16 +316,30 @@ def _scores(*, failing: bool) -> dict[str, dict[str, Any]]:
     passed = 0 if failing else 1
     prompt, completion = sum(t.prompt_tokens for t in TURNS), sum(t.completion_tokens for t in TURNS)
     values: dict[str, tuple[float | None, dict[str, Any]]] = {
-        "pass_rate": (float(passed), {"pass": passed, "exit_code": 101 if failing else 0, "timed_out": False, "partial_score": None}),
+        "pass_rate": (
+            float(passed),
+            {"pass": passed, "exit_code": 101 if failing else 0, "timed_out": False, "partial_score": None},
+        ),
         "tokens": (
             None if failing else float(prompt + completion),
-            {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion, "model_calls": len(TURNS)},
+            {
+                "prompt_tokens": prompt,
+                "completion_tokens": completion,
+                "total_tokens": prompt + completion,
+                "model_calls": len(TURNS),
+            },
         ),
         "latency": (48_263.925, {"wall_clock_ms": 48_263.925, "container_active_ms": 46_800.0}),
-        "blast_radius": (0.5, {"blast_radius": 0.5, "unexpected_changes": ["notes.txt"], "expected_changes": ["src/lib.rs"], "total_changes": 2}),
+        "blast_radius": (
+            0.5,
+            {"blast_radius": 0.5, "unexpected_changes": ["notes.txt"], "expected_changes": ["src/lib.rs"], "total_changes": 2},
+        ),
         "refusal": (None, {"refusal": None, "not_applicable": True, "expected_refusal": False}),
         "integrity": (1.0, {"integrity": 1, "not_applicable": False, "task_id": TASK}),
-        "composite": (0.335 if failing else 0.885, {"weights": {"pass_rate": 0.4, "integrity": 0.2, "cost": 0.15, "latency": 0.15, "blast_radius": 0.1}}),
+        "composite": (
+            0.335 if failing else 0.885,
+            {"weights": {"pass_rate": 0.4, "integrity": 0.2, "cost": 0.15, "latency": 0.15, "blast_radius": 0.1}},
+        ),
     }
     return {axis: {"version": "1", "value": value, "values": more, "inputs": {}} for axis, (value, more) in values.items()}
 

@@ -47,9 +47,25 @@ test result: \x1b[31mFAILED\x1b[0m. 3 passed; 2 failed; 0 ignored; finished in 0
 
 TURNS = (
     Turn("I will look at the code first.", "cat -n src/lib.rs", _LIB, 1_204, 62, 2_100, 180),
-    Turn("unwrap panics on bad input. I make parse_all return a Result.", "sed -i 's/.unwrap()//' src/lib.rs", "", 1_391, 148, 3_050, 220),
+    Turn(
+        "unwrap panics on bad input. I make parse_all return a Result.",
+        "sed -i 's/.unwrap()//' src/lib.rs",
+        "",
+        1_391,
+        148,
+        3_050,
+        220,
+    ),
     Turn("Now I compile it.", "cargo build", _ERROR, 1_604, 41, 1_750, 3_400, 101),
-    Turn("The types do not match: I collect into Result and name the error.", "git apply fix.patch", "\x1b[32mapplied\x1b[0m\r\n", 2_215, 402, 4_900, 300),
+    Turn(
+        "The types do not match: I collect into Result and name the error.",
+        "git apply fix.patch",
+        "\x1b[32mapplied\x1b[0m\r\n",
+        2_215,
+        402,
+        4_900,
+        300,
+    ),
     Turn("Let me run the tests.", "cargo test", _TESTS, 2_731, 38, 1_400, 4_200),
     Turn("Three tests pass, which covers the change that was asked for. \x1b[1mDone.\x1b[0m", "", "", 3_080, 96, 2_600),
 )

@@ -29,7 +29,14 @@ class Box:
         self.times.append(when_ns)
         self.output += data
 
-    def run(self, script: str, *, timeout_s: float | None = 60, grace_s: float = 1, on_output: Callable[[int, bytes], None] | None = None) -> Ending:
+    def run(
+        self,
+        script: str,
+        *,
+        timeout_s: float | None = 60,
+        grace_s: float = 1,
+        on_output: Callable[[int, bytes], None] | None = None,
+    ) -> Ending:
         process = self.sandbox.start(Command(("sh", "-c", script), {}, self.facts.paths.workdir))
         try:
             return pump(
@@ -103,7 +110,9 @@ def test_asking_reaches_the_whole_group(box: Box) -> None:
 def test_a_child_that_holds_the_terminal_does_not_hold_the_end(box: Box) -> None:
     began = time.monotonic()
 
-    assert box.run("(setsid sh -c 'while :; do echo noise; sleep 0.01; done' &) ; sleep 0.2; echo main ends; exit 4").exit_code == 4
+    assert (
+        box.run("(setsid sh -c 'while :; do echo noise; sleep 0.01; done' &) ; sleep 0.2; echo main ends; exit 4").exit_code == 4
+    )
 
     assert time.monotonic() - began < 30  # it would never end otherwise
     assert b"main ends" in box.output

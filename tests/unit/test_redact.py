@@ -211,8 +211,17 @@ def test_threads_may_share_a_redactor() -> None:
         "password:a1",
         "://a:",
         "-----BEGIN ",
-    ]
-    + ["-----BEGIN PRIVATE KEY-----", "\x1b[", "\x1b]", "\x1bP", " \r\n", "│ ", "authorization: ", "s3cr3t", "\u0130", "\\"],
+        "-----BEGIN PRIVATE KEY-----",
+        "\x1b[",
+        "\x1b]",
+        "\x1bP",
+        " \r\n",
+        "│ ",
+        "authorization: ",
+        "s3cr3t",
+        "\u0130",
+        "\\",
+    ],
 )
 def test_time_grows_with_the_length_and_not_with_its_square(unit: str) -> None:
     r = Redactor(["s3cr3tvalue", "aaaaaaab"])

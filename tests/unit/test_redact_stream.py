@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -30,7 +31,7 @@ def joined(redactor: Redactor, pieces: Iterable[str]) -> str:
 
 def cut(text: str, positions: Iterable[int]) -> list[str]:
     edges = [0, *sorted(positions), len(text)]
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(edges)]
 
 
 @pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret.name)
@@ -187,3 +188,14 @@ def test_a_key_after_a_long_text_needs_its_name_only_shortly_before() -> None:
     )
 
     assert shown.endswith("MY_API_KEY=[redacted:assignment]")
+
+
+def test_a_known_value_that_begins_inside_a_longer_secret_is_not_let_go() -> None:
+    key = "sk-" + "ant-" + "aB3dE5fG" * 1_000
+    text = f"x {key}pear!tree!garden y"
+    r = Redactor(["pear!tree!garden"])
+
+    for size in (1, 7, 500, 4_096):
+        shown = joined(r, cut(text, range(size, len(text), size)))
+
+        assert shown in {"x [redacted:anthropic] y", "x [redacted:known] y"}

@@ -40,8 +40,14 @@ def test_what_holds_no_secret_is_the_same_object() -> None:
         "cookie",
         "Set-Cookie",
         "password",
-    ]
-    + ["DB_PASSWORD", "client_secret", "access_token", "refreshToken", "GITHUB_TOKEN", "aws_secret_access_key", "private_key"],
+        "DB_PASSWORD",
+        "client_secret",
+        "access_token",
+        "refreshToken",
+        "GITHUB_TOKEN",
+        "aws_secret_access_key",
+        "private_key",
+    ],
 )
 def test_a_string_under_the_name_of_a_secret_goes_whole(name: str) -> None:
     r = Redactor()

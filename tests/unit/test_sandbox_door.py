@@ -87,7 +87,13 @@ def test_every_open_door_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("url", "host"),
-    [(UNIX, ""), ("", ""), ("npipe:////./pipe/docker_engine", ""), ("tcp://10.1.2.3:2375", "10.1.2.3"), ("ssh://ann@host:22", "host")],
+    [
+        (UNIX, ""),
+        ("", ""),
+        ("npipe:////./pipe/docker_engine", ""),
+        ("tcp://10.1.2.3:2375", "10.1.2.3"),
+        ("ssh://ann@host:22", "host"),
+    ],
 )
 def test_the_host_of_an_engine(url: str, host: str) -> None:
     assert engine_host(url) == host

@@ -17,7 +17,22 @@ PLAIN = [
     "/var/run/docker.sock", "/run/docker.sock", "/var/run/../run/docker.sock", "/usr/../etc", "/tmp/../proc", "/var/lib/docker",
     "/root", "/root/.ssh", "", "relative", "./here", "~/.ssh", "..", "/does/not/exist", "/tmp/\0x",
 ]  # fmt: skip
-IN_HOME = [".", "..", "../..", ".ssh", ".ssh/id_ed25519", ".ssh/../.ssh", "code/../.ssh", ".aws", ".gnupg", ".kube", ".docker", ".config", ".config/gh", ".netrc"]
+IN_HOME = [
+    ".",
+    "..",
+    "../..",
+    ".ssh",
+    ".ssh/id_ed25519",
+    ".ssh/../.ssh",
+    "code/../.ssh",
+    ".aws",
+    ".gnupg",
+    ".kube",
+    ".docker",
+    ".config",
+    ".config/gh",
+    ".netrc",
+]
 
 
 @pytest.fixture
@@ -46,7 +61,9 @@ def test_a_private_path_is_refused(name: str, home: Path) -> None:
         check_mount(f"{home}/{name}", home=home)
 
 
-@pytest.mark.parametrize("goal", ["/", "/etc", "/proc", "/var/run", "/dev", "HOME", "HOME/.ssh", "HOME/..", "HOME/.ssh/id_ed25519"])
+@pytest.mark.parametrize(
+    "goal", ["/", "/etc", "/proc", "/var/run", "/dev", "HOME", "HOME/.ssh", "HOME/..", "HOME/.ssh/id_ed25519"]
+)
 def test_a_link_does_not_help(goal: str, home: Path, tmp_path: Path) -> None:
     (tmp_path / "innocent").mkdir()
     first = tmp_path / "innocent" / "first"

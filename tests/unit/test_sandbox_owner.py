@@ -56,6 +56,9 @@ def test_what_cannot_be_judged_from_here_is_not_gone(change: dict[str, str]) -> 
     assert not is_gone(replace(owner_of_a_dead_process(), **change))
 
 
-@pytest.mark.parametrize("text", ["", "a/b/c/d", "a/b/c/x/e", "a/b/c/-1/e", "a//c/1/e", "a/b/c/1/e/f", "a/b/c/1/e\n", "a/b c/c/1/e", "a/b/c/99999999999/e"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a/b/c/d", "a/b/c/x/e", "a/b/c/-1/e", "a//c/1/e", "a/b/c/1/e/f", "a/b/c/1/e\n", "a/b c/c/1/e", "a/b/c/99999999999/e"],
+)
 def test_other_text_is_no_owner(text: str) -> None:
     assert parse_owner(text) is None

@@ -23,6 +23,8 @@ from cabtrace.runner.proxy.upstream import Timeouts, classify, ends_now, open_se
 _FORWARDED = web.ResponseKey("forwarded", frozenset[str])
 # Bodies above this are sent in pieces, so that one call does not hold up the others.
 _ONE_WRITE_BYTES = 64 * KIB
+# How long the recorder waits for a request to leave; a new connection may take longer.
+_WRITTEN_S = 0.005
 # Request bodies held at the same time, as a multiple of the largest one.
 _HELD_BODIES = 4
 
@@ -125,21 +127,29 @@ class Forwarder:
         recording = GuardedRecording.absent()
         error: str | None = "agent_disconnected"
         upstream: aiohttp.ClientResponse | None = None
-        sent = asyncio.ensure_future(self._send(request, target, style, api, body))
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sent = asyncio.ensure_future(self._send(request, target, style, api, body, written))
         try:
-            # The request is on its way while the recorder writes: what that costs is not added to the model's latency.
-            await asyncio.sleep(0)
-            recording = self._begin(request, target, api, body, received_ns)
+            if api is None:
+                self.sink.unrecorded(request.method, target.text)
+            else:
+                # The recorder writes while the model thinks: what that costs is not added to the model's latency.
+                try:
+                    await asyncio.wait((sent, written), timeout=_WRITTEN_S, return_when=asyncio.FIRST_COMPLETED)
+                finally:  # an agent that is gone by now has still made this call
+                    noted = headers.to_record(request.headers.items())
+                    recording = self.sink.request(CallRequest(api.name, request.method, target.text, noted, body, received_ns))
             upstream = await sent
             watch_connection(upstream)
             response, error = await self._answer(request, upstream, recording)
-            if error == "agent_disconnected" and await ends_now(upstream.content):
+            if error == "agent_disconnected" and await ends_now(upstream.content, self.timeouts.last_word_s):
                 error = None
         except asyncio.CancelledError:
-            sent.add_done_callback(_abandon)
-            sent.cancel()
             error = "cancelled" if self.stopping else "agent_disconnected"
-            if upstream is not None and not self.stopping and await ends_now(upstream.content):
+            if upstream is None:
+                sent.cancel()
+                sent.add_done_callback(_abandon)
+            elif not self.stopping and await ends_now(upstream.content, self.timeouts.last_word_s):
                 error = None
             raise
         except (aiohttp.ClientError, OSError, TimeoutError) as problem:
@@ -151,17 +161,14 @@ class Forwarder:
             recording.end(error)
         return response
 
-    def _begin(
-        self, request: web.Request, target: admission.Target, api: Api | None, body: bytes, received_ns: int
-    ) -> GuardedRecording:
-        if api is None:
-            self.sink.unrecorded(request.method, target.text)
-            return GuardedRecording.absent()
-        noted = headers.to_record(request.headers.items())
-        return self.sink.request(CallRequest(api.name, request.method, target.text, noted, body, received_ns))
-
     async def _send(
-        self, request: web.Request, target: admission.Target, style: str, api: Api | None, body: bytes
+        self,
+        request: web.Request,
+        target: admission.Target,
+        style: str,
+        api: Api | None,
+        body: bytes,
+        written: asyncio.Future[None],
     ) -> aiohttp.ClientResponse:
         assert self._session is not None
         passed = headers.to_upstream(headers.decoded(request.raw_headers))
@@ -183,6 +190,7 @@ class Forwarder:
             data=data if body or request.can_read_body else None,
             allow_redirects=False,
             proxy=self.endpoint.environment_proxy(),
+            trace_request_ctx=written,
         )
 
     async def _answer(

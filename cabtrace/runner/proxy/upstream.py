@@ -4,40 +4,54 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 
 from cabtrace.limits import Limits
 
-# How long HTTP's end of a body may come after its last byte.
-_LAST_WORD_S = 0.2
-
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. A model may think for long, so only silence is limited once a request was accepted."""
+    """Seconds. A model may think for long, so only silence is limited once a request was accepted.
+
+    `last_word_s`: how long HTTP's own end of a body may come after the agent hung up.
+    """
 
     connect_s: float = 30.0
     idle_s: float = 1_800.0
     request_header_s: float = 20.0
     request_body_s: float = 120.0
     keepalive_s: float = 75.0
+    last_word_s: float = 1.0
     max_connections: int = 1_024
 
 
 def open_session(timeouts: Timeouts, limits: Limits) -> aiohttp.ClientSession:
-    """A session without cookies, environment, decompression, redirects or headers of its own."""
+    """A session without cookies, environment, decompression, redirects or headers of its own.
+
+    A future given as a request's `trace_request_ctx` is done when the request's body begins to be written.
+    """
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_chunk_sent.append(_note_written)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect_s, sock_read=timeouts.idle_s),
         auto_decompress=False,
         trust_env=False,
+        trace_configs=[tracing],
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         max_line_size=limits.request_header_bytes,
         max_field_size=limits.request_header_bytes,
     )
+
+
+async def _note_written(_session: aiohttp.ClientSession, context: SimpleNamespace, _sent: object) -> None:
+    written = context.trace_request_ctx
+    if isinstance(written, asyncio.Future) and not written.done():
+        written.set_result(None)
 
 
 def classify(problem: Exception) -> str:
@@ -71,14 +85,14 @@ def watch_connection(response: aiohttp.ClientResponse) -> None:
         closed.add_done_callback(gone)
 
 
-async def ends_now(content: aiohttp.StreamReader) -> bool:
+async def ends_now(content: aiohttp.StreamReader, within_s: float) -> bool:
     """Whether the body ends without any more data.
 
     Many clients hang up as soon as they have read the stream's last event, before HTTP's own end of the body: to them,
     and to the record, such a call is complete.
     """
     try:
-        async with asyncio.timeout(_LAST_WORD_S):
+        async with asyncio.timeout(within_s):
             while True:
                 data, boundary = await content.readchunk()
                 if data or not boundary:

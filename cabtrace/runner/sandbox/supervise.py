@@ -55,7 +55,7 @@ def main() -> int:
 
 def _watch(pid: int, lifeline: int, wake: int, received: list[int]) -> int:
     while True:
-        code = _reap(pid)
+        code, _ = _reap(pid)
         if code is not None:
             return code
         while received:
@@ -77,16 +77,16 @@ def _code_after_end(pid: int) -> int:
     return 128 + signal.SIGKILL if code is None else code
 
 
-def _reap(wanted: int) -> int | None:
-    """Waits for every child that ended; the exit code of `wanted` if it is among them."""
+def _reap(wanted: int) -> tuple[int | None, bool]:
+    """Waits for every child that ended: the exit code of `wanted` if it is among them, and whether there are more."""
     code = None
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return code
+            return code, False
         if pid == 0:
-            return code
+            return code, True
         if pid == wanted:
             code = os.waitstatus_to_exitcode(status)
             code = 128 - code if code < 0 else code
@@ -104,20 +104,12 @@ def _end_descendants(wanted: int = 0) -> int | None:
             for pid in _descendants():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, number)
-        found = _reap(wanted)
+        found, more = _reap(wanted)
         code = found if found is not None else code
-        if not _has_children():
+        if not more:
             break
         time.sleep(0.005)
     return code
-
-
-def _has_children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _descendants() -> list[int]:

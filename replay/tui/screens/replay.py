@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -15,11 +16,11 @@ from textual.timer import Timer
 
 from replay import display
 from replay.engine import make_engine
+from replay.panels.choose import panel_lines
 from replay.run import ReplayRun
 from replay.screen import TerminalTape
 from replay.session import STEP_NS, Session, Tab
 from replay.tui.keys import DIGIT_KEYS, REPLAY_KEYS, bindings
-from replay.panels.choose import panel_lines
 from replay.tui.screens.help import HelpScreen
 from replay.tui.widgets.bars import HeaderBar, HintBar
 from replay.tui.widgets.details import DocumentView, TabBar
@@ -34,9 +35,8 @@ POLL_S = 0.5
 class ReplayScreen(Screen[None]):
     """One run. Draws only on a key, on a frame while it plays, and when a live run grew."""
 
-    BINDINGS: ClassVar = bindings(REPLAY_KEYS, DIGIT_KEYS)
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    AUTO_FOCUS: ClassVar[str | None] = "#spans"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(REPLAY_KEYS, DIGIT_KEYS)
+    AUTO_FOCUS = "#spans"
 
     class TapeReady(Message):
         """The terminal's recording can be shown. `note` says so where it cannot be shown as it was."""
@@ -173,7 +173,7 @@ class ReplayScreen(Screen[None]):
         self._draw()
 
     def action_jump_error(self, by: int) -> None:
-        """n and N."""
+        """N and N."""
         self.session.jump_error(by)
         self._draw()
 
@@ -214,7 +214,7 @@ class ReplayScreen(Screen[None]):
         self._draw()
 
     def action_idle(self) -> None:
-        """i."""
+        """I."""
         self.session.toggle_idle()
         self._draw()
 
@@ -243,6 +243,14 @@ class ReplayScreen(Screen[None]):
         tabs = list(Tab)
         self.session.tab = tabs[(tabs.index(self.session.tab) + by) % len(tabs)]
         self._draw()
+
+    def action_zoom(self) -> None:
+        """Z."""
+        zoomed = [name for name in self.classes if name.startswith("-zoom-")]
+        if zoomed:
+            self.remove_class(*zoomed)
+        elif self.focused is not None and self.focused.id:
+            self.add_class(f"-zoom-{self.focused.id}")
 
     def action_help(self) -> None:
         """Question mark."""
@@ -284,5 +292,3 @@ class ReplayScreen(Screen[None]):
         """Tables depend on the width."""
         if self.is_mounted:
             self.call_after_refresh(self._draw_panel)
-
-

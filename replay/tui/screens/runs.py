@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
@@ -22,9 +23,8 @@ from replay.tui.widgets.run_table import RunTable
 class RunsScreen(Screen[None]):
     """Failed runs first; enter replays one."""
 
-    BINDINGS: ClassVar = bindings(RUNS_KEYS)
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    AUTO_FOCUS: ClassVar[str | None] = "#runs"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RUNS_KEYS)
+    AUTO_FOCUS = "#runs"
 
     class Opened(Message):
         """The user wants to replay this run."""
@@ -81,7 +81,9 @@ class RunsScreen(Screen[None]):
         if self._failed_only:
             right.append(words("  failed only", Tone.WARN))
         self.query_one(HeaderBar).show_text("runs", right)
-        empty = "No run failed." if self._all else "There is no run yet; `cabtrace demo` makes two." if self._listed else "reading …"
+        empty = (
+            "No run failed." if self._all else "There is no run yet; `cabtrace demo` makes two." if self._listed else "reading …"
+        )
         self.query_one(RunTable).show(self._rows, self._chosen, empty)
 
     def action_move(self, by: int) -> None:
@@ -100,12 +102,12 @@ class RunsScreen(Screen[None]):
             self.post_message(self.Opened(row.path))
 
     def action_failed(self) -> None:
-        """f."""
+        """F."""
         self._failed_only = not self._failed_only
         self._filter(self._rows[self._chosen].path if self._rows else None)
 
     def action_reload(self) -> None:
-        """r."""
+        """R."""
         self._list()
 
     def action_help(self) -> None:

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from replay.document import Line, Piece, Tone, wrap, words
+from replay.document import Line, Piece, Tone, words, wrap
 from replay.session import Tab
 from replay.tui.keys import TAB_KEYS
 from replay.tui.widgets.lines import Toned
@@ -83,7 +83,7 @@ class DocumentView(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         Binding("pagedown", "page_down", show=False),
     ]
 
-    def __init__(self, *, id: str = "document") -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str = "document") -> None:
         super().__init__(id=id)
         self._source: Sequence[Line] = ()
         self._rows: list[Line] = []

@@ -56,7 +56,9 @@ class RunTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         base = self.rich_style
         widths = column_widths(self._rows, width - 2)
         if y == 0:
-            titles = [words(pad(fit(c.title, w), w + 2, right=c.right), Tone.KEY) for c, w in zip(COLUMNS, widths, strict=True) if w]
+            titles = [
+                words(pad(fit(c.title, w), w, right=c.right) + "  ", Tone.KEY) for c, w in zip(COLUMNS, widths, strict=True) if w
+            ]
             return self.strip([words(" "), *titles], width, base)
         place = y - 1 + round(self.scroll_offset.y)
         if not self._rows and place == 1:

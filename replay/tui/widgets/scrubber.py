@@ -45,7 +45,7 @@ class Scrubber(Toned):
         if clock.following:
             sign, tone = "⏺", Tone.WARN
         else:
-            sign, tone = ("▶", Tone.GOOD) if clock.playing else ("⏸", Tone.DIM)
+            sign, tone = ("▶", Tone.GOOD) if clock.playing else ("‖", Tone.DIM)
         hours = clock.duration_ns >= 3_600 * 10**9
         position, whole = display.clock(clock.position_ns, hours=hours), display.clock(clock.duration_ns, hours=hours)
         speed = display.speed(clock.speed) + ("»" if self._session.compressing else "")

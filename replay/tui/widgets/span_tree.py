@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Size
@@ -21,6 +22,7 @@ from replay.waterfall import bar, column
 
 _DURATION_WIDTH = 8
 _INDENT_MOST = 12
+_TIGHT_BELOW = 46  # cells; then a level is one cell deep instead of two
 
 
 class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
@@ -67,7 +69,7 @@ class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         place = event.y - self.gutter.top + self.scroll_offset.y
         if 0 <= place < len(self._shown):
             row = self._session.snapshot.timeline.row(self._shown[place])
-            sign_at = self.gutter.left + 2 * min(row.depth, _INDENT_MOST)
+            sign_at = self.gutter.left + len(_margin(row, self.scrollable_content_region.width))
             self.post_message(self.Clicked(row.index, fold=row.has_children and sign_at <= event.x <= sign_at + 1))
 
     def render_line(self, y: int) -> Strip:
@@ -82,16 +84,19 @@ class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         if row.index == session.selected:
             base += self.get_component_rich_style("tree--selected", partial=True)
         label, bars = _columns(width)
-        lead = self._label(row, label)
+        lead = self._label(row, label, _margin(row, width))
         strip = self.strip(lead, label, base)
         took = None if row.span.end_ns is None and not row.group else row.end_ns - row.start_ns
         shown = "…" if took is None else display.duration(took)
-        parts = [strip, self.strip([words(pad(shown, _DURATION_WIDTH - 1, right=True), Tone.DIM), words(" ")], _DURATION_WIDTH, base)]
+        parts = [
+            strip,
+            self.strip([words(pad(shown, _DURATION_WIDTH - 1, right=True), Tone.DIM), words(" ")], _DURATION_WIDTH, base),
+        ]
         if bars:
             parts.append(self._bar(row, bars, base))
         return Strip.join(parts)
 
-    def _label(self, row: Row, width: int) -> list[Piece]:
+    def _label(self, row: Row, width: int, margin: str) -> list[Piece]:
         session = self._session
         position = session.position_ns
         span = row.span
@@ -108,13 +113,16 @@ class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
             tone = Tone.DIM if future else Tone.STRONG if active else Tone.TEXT
         kind = display.sign(span) + " " if row.has_children and display.sign(span) != "·" else ""
         end = " ✗" if span.failed and not row.group else " ⊘" if row.mark else ""
-        margin = "  " * min(row.depth, _INDENT_MOST)
         room = width - len(margin) - 2 - cell_len(kind) - len(end)
+        shown = fit(name, room)
+        extra = display.detail(span) if not row.group else ""
+        left = room - cell_len(shown) - 1
         return [
             words(f"{margin}{sign} ", sign_tone),
             words(kind, display.tone(span)),
-            (fit(name, room), tone),
+            (shown, tone),
             words(end, Tone.BAD),
+            words(f" {fit(extra, left)}" if extra and left > 6 else "", Tone.DIM),
         ]
 
     def _bar(self, row: Row, width: int, base: Style) -> Strip:
@@ -123,12 +131,23 @@ class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         head = column(self._session.position_ns, timeline.duration_ns, width)
         tone = Tone.DIM if row.group else display.tone(row.span)
         cells = (" " * first + text).ljust(width)
-        mark = "│" if cells[head] in " ▏▕╵" else "┃"
-        pieces: list[Piece] = [words(cells[:head], tone), words(mark, Tone.NOW), words(cells[head + 1 :], tone)]
-        return self.strip(pieces, width, base)
+        head_style = base + self.tone(Tone.NOW)
+        if cells[head] not in " ▏▕":
+            head_style += Style(bgcolor=self.tone(tone).color)
+        return Strip.join(
+            [
+                self.strip([words(cells[:head], tone)], head, base),
+                Strip([Segment("│", head_style)], 1),
+                self.strip([words(cells[head + 1 :], tone)], width - head - 1, base),
+            ]
+        )
+
+
+def _margin(row: Row, width: int) -> str:
+    return (" " if width < _TIGHT_BELOW else "  ") * min(row.depth, _INDENT_MOST)
 
 
 def _columns(width: int) -> tuple[int, int]:
     """Widths of the name and of the waterfall."""
-    bars = max(width * 2 // 5 - 4, 0) if width >= 60 else 9 if width >= 34 else 0
+    bars = width // 3 if width >= 46 else 9 if width >= 34 else 0
     return max(width - bars - _DURATION_WIDTH, 4), bars

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 from urllib.parse import unquote
@@ -24,7 +23,7 @@ from cabtrace.runner.proxy.apis.sse import looks_like_events, read_events
 
 API = "gemini.generate_content"
 API_COUNT = "gemini.count_tokens"
-_PATH = re.compile(r"(?:.*/models/(?P<model>[^/]+)|.*/v1internal):(?P<verb>generateContent|streamGenerateContent|countTokens)")
+_VERBS = ("generateContent", "streamGenerateContent", "countTokens")
 _PARAMS = {
     "maxOutputTokens": "max_tokens", "temperature": "temperature", "topP": "top_p", "topK": "top_k", "seed": "seed",
     "stopSequences": "stop_sequences", "candidateCount": "choice_count", "frequencyPenalty": "frequency_penalty",
@@ -34,7 +33,7 @@ _PARAMS = {
 
 def matches(method: str, path: str) -> bool:
     """Whether this is a call of this API; `path` has no query."""
-    return method == "POST" and _PATH.fullmatch(unquote(path)) is not None
+    return method == "POST" and _split(path) is not None
 
 
 def api_name(path: str) -> str:
@@ -44,7 +43,7 @@ def api_name(path: str) -> str:
 
 def request_facts(body: bytes, path: str = "") -> RequestFacts:
     """Reads a request. Never raises."""
-    found = _PATH.fullmatch(unquote(path))
+    model, verb = _split(path) or (None, None)
     outer = v.mapping(v.load(body))
     fields = v.mapping(outer.get("request")) or outer  # one of Google's front doors wraps it
     config = v.mapping(fields.get("generationConfig"))
@@ -55,12 +54,22 @@ def request_facts(body: bytes, path: str = "") -> RequestFacts:
     return RequestFacts(
         api=api_name(path),
         request_hash=v.request_hash(body),
-        model=(v.text(found.group("model")) if found else None) or v.text(outer.get("model")),
-        stream=found.group("verb") == "streamGenerateContent" if found else None,
+        model=v.text(model) or v.text(outer.get("model")),
+        stream=verb == "streamGenerateContent" if verb else None,
         params={ours: config[theirs] for theirs, ours in _PARAMS.items() if config.get(theirs) is not None},
         messages=(*([{**_message(system, "user"), "role": "system"}] if system else []), *contents),
         tools=tuple(name for one in declared if (name := v.text(one.get("name")))),
     )
+
+
+def _split(path: str) -> tuple[str, str] | None:
+    """Model (empty where the path has none) and verb of a path of this API."""
+    before, verb = next(
+        ((path[: -len(one)], one) for one in _VERBS if path.endswith((f":{one}", f"%3A{one}", f"%3a{one}"))), ("", "")
+    )
+    before = before.removesuffix(":").removesuffix("%3A").removesuffix("%3a")
+    _, _, model = before.partition("/models/")
+    return (unquote(model), verb) if verb and (model or before.endswith("/v1internal")) else None
 
 
 def response_facts(status: int, content_type: str, body: bytes) -> ResponseFacts:

@@ -215,7 +215,7 @@ class DockerSandbox:
             image=self._image_name,
             image_digest=digest_of(image),
             isolated=way.internal,
-            left_open=(*way.left_open, *profile.left_open(user, self._mounts, door.exposed_ports(), way.reach_host)),
+            left_open=(*way.left_open, *profile.left_open(user, self._mounts, door.exposed_ports())),
             attributes=self._attributes,
         )
 
@@ -249,7 +249,9 @@ class DockerSandbox:
         with engine_errors(f"read {path} in the container"):
             try:
                 chunks, _ = self._engine().api.get_archive(self._container_id, path, chunk_size=_CHUNK_BYTES)
-            except NotFound:
+            except NotFound as error:
+                if "no such container" in str(error.explanation).lower():
+                    raise
                 return None
         return chunks  # type: ignore[no-any-return]  # an untyped generator of bytes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -90,7 +91,10 @@ def routed_address(host: str) -> str:
 
 
 def exposed_ports() -> tuple[int, ...]:
-    """TCP ports that programs of this machine serve on every address, hence also on a cell's gateway address."""
+    """TCP ports that other programs of this machine serve beyond loopback.
+
+    An internal network keeps a container from other hosts, not from the machine that the network is on.
+    """
     import psutil
 
     try:
@@ -100,7 +104,9 @@ def exposed_ports() -> tuple[int, ...]:
     found = {
         int(connection.laddr.port)
         for connection in connections
-        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.ip in ("0.0.0.0", "::")  # noqa: S104 - compared with
+        # This process' own are the proxies of its cells, which ask for a token.
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.pid != os.getpid()
+        if not _is_loopback(connection.laddr.ip)
     }
     return tuple(sorted(found))
 

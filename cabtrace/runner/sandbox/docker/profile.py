@@ -25,9 +25,9 @@ DEFAULT_USER: Final = "1000:1000"
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _GIB: Final = 1024**3
-# An address that is never anyone's (RFC 5737). Engines before 23.0.11 forward names asked for inside an internal network
-# from the host's own network, a way out (CVE-2024-29018); with a name server of its own, a container asks from the inside.
-_NO_NAME_SERVER: Final = "192.0.2.1"
+# Engines before 23.0.11 forward names asked for inside an internal network from the host's own network, a way out
+# (CVE-2024-29018). A name server on the loopback is that of the container: nothing answers there.
+_NO_NAME_SERVER: Final = "127.0.0.1"
 _SYSTEM_FOLDERS: Final = frozenset(
     ["bin", "boot", "cabtrace", "dev", "etc", "lib", "lib64", "logs", "proc", "sbin", "solution", "sys", "tests"]
 )
@@ -93,6 +93,7 @@ def container_settings(
     }
     if internal:
         settings["dns"] = [_NO_NAME_SERVER]
+        settings["dns_opt"] = ["timeout:1", "attempts:1"]  # older engines leave such a question unanswered
     if mounts:
         settings["volumes"] = {path: {"bind": path, "mode": "ro"} for path in mounts}
     return settings
@@ -165,11 +166,12 @@ def start_script(
         raise SandboxError("An argument of the command holds a zero byte.")
     lines = [
         f"rm -f -- {START_SCRIPT}",
-        "unset TINI_KILL_PROCESS_GROUP OLDPWD",
+        "unset TINI_KILL_PROCESS_GROUP",
         *(f': "${{{name}:={value}}}"; export {name}' for name, value in defaults.items()),
         *(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
         f"stty cols {columns:d} rows {rows:d} 2>/dev/null",
         f"cd -- {shlex.quote(cwd)} || exit 126",
+        *([] if "OLDPWD" in env else ["unset OLDPWD"]),
         "exec " + " ".join(map(shlex.quote, argv)),
     ]
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
@@ -199,7 +201,7 @@ def choose_workdir(image_workdir: str, wanted: str, *, foreign_task: bool) -> st
     return str(PurePosixPath(workdir))
 
 
-def left_open(user: str, mounts: Sequence[str], ports: Sequence[int], gateway: str) -> tuple[str, ...]:
+def left_open(user: str, mounts: Sequence[str], ports: Sequence[int]) -> tuple[str, ...]:
     """What the container does not close, in words."""
     found = []
     if is_root(user):
@@ -208,5 +210,5 @@ def left_open(user: str, mounts: Sequence[str], ports: Sequence[int], gateway: s
         found.append(f"folders of this machine are shown read-only: {', '.join(mounts)}")
     if ports:
         listed = ", ".join(map(str, ports[:_PORTS_NAMED])) + (" and more" if len(ports) > _PORTS_NAMED else "")
-        found.append(f"programs of this machine that serve on every address can be reached at {gateway}: TCP {listed}")
+        found.append(f"programs of this machine that do not listen on loopback only can be reached: TCP {listed}")
     return tuple(found)
