@@ -32,15 +32,15 @@ def cell_attributes(spec: CellSpec, cell: CellId, attempt: int) -> dict[str, Any
     }
 
 
-def plugin_attributes(spec: CellSpec, launch: Launch) -> dict[str, Any]:
-    """The seed page's `applied_plugins`: names of environment keys, never their values."""
+def plugin_attributes(spec: CellSpec, launch: Launch, extra_args: tuple[str, ...]) -> dict[str, Any]:
+    """The seed page's `applied_plugins`: names of environment keys, never their values; `extra_args` without secrets."""
     return {
         sc.TUI: spec.agent.name,
         sc.PLUGINS_COUNT: 0,
         sc.PLUGINS_APPLIED: [],
         sc.PLUGINS_SKIPPED: [],
         sc.ENV_KEYS: sorted(launch.env),
-        sc.EXTRA_ARGS: list(spec.agent_argv),
+        sc.EXTRA_ARGS: list(extra_args),
         sc.PLUGINS_APPLIED_COUNT: 0,
         sc.PLUGINS_SKIPPED_COUNT: 0,
     }

@@ -60,6 +60,7 @@ class Cell:
         self.sink = LateSink()
         self.calls: CallRecorder | None = None
         self.completeness = Completeness()
+        self.problems: list[str] = []
 
     def run(self) -> CellResult:
         """All of it."""
@@ -121,10 +122,13 @@ class Cell:
             warnings=tuple(self.redactor.text(w) for w in spec.task.unsupported),
         )
         resource = {sc.RUN_ID: self.run_id, sc.CELL_ID: str(cell)}
+        writer = None
         try:
-            self.writer = RunWriter(path, header, files=spec.files)
-            self.recorder = Recorder(self.writer, self.redactor, self.clock, resource, spec.limits)
+            self.writer = writer = RunWriter(path, header, files=spec.files)
+            self.recorder = Recorder(writer, self.redactor, self.clock, resource, spec.limits)
         except CabtraceError:
+            if writer is not None:
+                writer.close()
             discard_attempt(spec.store, path)
             raise
         self.root = self.recorder.start(
@@ -204,7 +208,7 @@ class Cell:
             attributes={sc.TIMEOUT_S: spec.time_limit_s, sc.PLUGIN_STACK: []},
         )
         with self._ending(adapter):
-            plugins = attrs.plugin_attributes(spec, self.launch)
+            plugins = attrs.plugin_attributes(spec, self.launch, self.redactor.argv(spec.agent_argv))
             with self.recorder.span("applied_plugins", sc.SpanKind.TOOL_CALL, parent=adapter, attributes=plugins):
                 pass
             self._container(adapter)
@@ -225,7 +229,8 @@ class Cell:
             self.sink.target = self.calls
             terminal = TerminalRecorder(self.writer, self.redactor, spec.limits)
             started_ns = self.clock.now_ns()
-            header = CastHeader(spec.columns, spec.rows, started_ns // 1_000_000_000, " ".join(self.argv), spec.task.id)
+            title = self.redactor.text(spec.task.id)
+            header = CastHeader(spec.columns, spec.rows, started_ns // 1_000_000_000, " ".join(self.argv), title)
             terminal.start(header, started_ns)
             process = self.sandbox.start(
                 Command(
@@ -273,7 +278,12 @@ class Cell:
                 {k: v for k, v in ((sc.EXIT_CODE, record["exit_code"]), (sc.TIMED_OUT, record["timed_out"])) if v is not None}
             )
         self.writer.update(verifier_exit_code=record["exit_code"])
-        self.seen = dataclasses.replace(self.seen, verified=record["passed"], verifier_problem=record["problem"] or "")
+        self.seen = dataclasses.replace(
+            self.seen,
+            verified=record["passed"],
+            verifier_problem=record["problem"] or "",
+            cancelled=self.seen.cancelled or self.cancel.event.is_set(),  # tests that were stopped have said nothing
+        )
 
     def _score(self) -> bool:
         self.progress.phase("scoring", "axes")
@@ -289,12 +299,18 @@ class Cell:
     def _cleanup(self) -> None:
         self.progress.phase("cleanup")
         span = self.recorder.start(f"cleanup:{self.spec.agent.name}", sc.SpanKind.CLEANUP, parent=self.root)
-        if self.proxy:
-            self.proxy.stop(0)
-        removed = self.sandbox.close()
+        removed: list[str] = []
+        failed = ""
+        try:
+            if self.proxy:
+                self.proxy.stop(0)
+            removed = self.sandbox.close()
+        except Exception as error:  # noqa: BLE001 - what could not be removed is said, and the run is closed all the same
+            failed = type(error).__name__
+            self.problems.append(f"Not everything could be removed ({error}); `cabtrace gc` removes the rest.")
         release_scratch(self.scratch)
         span.set_attribute(sc.REMOVED, [self.redactor.text(r) for r in removed])
-        self.recorder.end(span)
+        self.recorder.end(span, error=failed)
 
     def _close(self, cause: Cause, detail: str) -> CellResult:
         ending = ENDINGS[cause]
@@ -317,6 +333,7 @@ class Cell:
             timed_out=self.seen.timed_out,
             completeness=self.recorder.completeness(self.completeness),
             redactions=dict(self.redactor.counts),
+            warnings=(*header.warnings, *map(self.redactor.text, self.problems)),
         )
         header = self.writer.header
         return CellResult(self.writer.path, header, ending.verdict, cause, detail, header.completeness.lost.total)

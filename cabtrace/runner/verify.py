@@ -105,4 +105,7 @@ def verifier_record(logs: Path, ending: Ending, text: str, redactor: Redactor) -
     """verifier.json: exit code, reward, tests by name, the output's tail. `passed` None: the tests said nothing usable."""
     output = text.replace("\r\n", "\n").encode("utf-8", "replace")  # a pty ends lines in CR LF
     verification = read_reward(logs, ending.exit_code, timed_out=ending.timed_out, output=output)
-    return redactor.value(verification.to_record(ending.exit_code, timed_out=ending.timed_out, stdout=output))
+    record = verification.to_record(ending.exit_code, timed_out=ending.timed_out, stdout=output)
+    if ending.cancelled:
+        record |= {"passed": None, "reward": None, "problem": "The tests were stopped before they were done."}
+    return redactor.value(record)

@@ -183,7 +183,7 @@ def test_what_no_shell_can_pass_on_is_refused(argv: list[str], env: dict[str, st
 def test_a_script_is_readable_as_it_was_meant() -> None:
     assert profile.start_script(["a", "b c"], {"K": "v"}, "/w", 100, 30, {"LANG": "C.UTF-8"}).decode().splitlines() == [
         "rm -f -- /cabtrace/start/run",
-        "unset TINI_KILL_PROCESS_GROUP",
+        "unset TINI_KILL_PROCESS_GROUP TINI_VERBOSITY",
         ': "${LANG:=C.UTF-8}"; export LANG',
         "export K=v",
         "stty cols 100 rows 30 2>/dev/null",

@@ -80,6 +80,7 @@ class DockerSandbox:
         self._container_id = ""
         self._identity = ROOT
         self._path = profile.DEFAULT_PATH
+        self._sets_size = False  # whether the image has the program with which the start script sets the terminal's size
         self._process: DockerProcess | None = None
         self._files = ContainerFiles(self._fetch, self._store, limits)
         self._attributes: dict[str, str | int | Sequence[str]] = {}
@@ -129,8 +130,10 @@ class DockerSandbox:
         with engine_errors("start the container"):
             stream = api.attach_socket(self._container_id, params={"stream": 1, "stdout": 1, "stderr": 1})
             api.start(self._container_id)
-            with contextlib.suppress(APIError):  # it may have ended already; the script sets the size as well
-                api.resize(self._container_id, command.rows, command.columns)
+            if not self._sets_size:
+                # Only then: it sends a signal, which may come at any point of the command. It may also have ended already.
+                with contextlib.suppress(APIError):
+                    api.resize(self._container_id, command.rows, command.columns)
         self._process = DockerProcess(stream, self._wait, self._signal, self._attributes)
         return self._process
 
@@ -175,6 +178,7 @@ class DockerSandbox:
         self._path = image_path(image) or profile.DEFAULT_PATH
         if not self._files.exists("/bin/sh"):
             raise SandboxError(f"The image {self._image_name} has no /bin/sh.", hint="cabtrace starts commands through it.")
+        self._sets_size = any(map(self._files.exists, profile.search_paths("stty", self._path, "/")))
         self._identity = profile.resolve_identity(user, self._files.passwd())
         self._files.make_folders([(profile.ROOM, ROOT), (profile.HOME, self._identity)])
         self._files.adopt(workdir, self._identity)

@@ -111,12 +111,14 @@ class _Descriptor:
     def close(self) -> None:
         if self.descriptor < 0:
             return
-        with contextlib.suppress(OSError):
-            if self._socket is None:
+        if self._socket is None:
+            with contextlib.suppress(OSError):
                 os.close(self.descriptor)
-            self._stream.close()
-            if self._socket is not None:
-                self._socket.close()
+        # The HTTP answer first: it would complain about a connection that was closed under it.
+        for part in (getattr(self._stream, "_response", None), self._stream, self._socket):
+            with contextlib.suppress(OSError, ValueError):
+                if part is not None:
+                    part.close()
         self.descriptor = -1
 
 

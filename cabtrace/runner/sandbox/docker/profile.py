@@ -65,8 +65,8 @@ def container_settings(
         "command": [],
         "user": user,
         "working_dir": workdir,
-        # The second: SIGTERM reaches the whole process group, not only its leader.
-        "environment": {"TERM": "xterm-256color", "TINI_KILL_PROCESS_GROUP": "1"},
+        # For the init: SIGTERM reaches the whole process group, not only its leader, and nothing is said on the terminal.
+        "environment": {"TERM": "xterm-256color", "TINI_KILL_PROCESS_GROUP": "1", "TINI_VERBOSITY": "0"},
         "tty": True,
         "stdin_open": False,
         "detach": True,
@@ -166,7 +166,7 @@ def start_script(
         raise SandboxError("An argument of the command holds a zero byte.")
     lines = [
         f"rm -f -- {START_SCRIPT}",
-        "unset TINI_KILL_PROCESS_GROUP",
+        "unset TINI_KILL_PROCESS_GROUP TINI_VERBOSITY",
         *(f': "${{{name}:={value}}}"; export {name}' for name, value in defaults.items()),
         *(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
         f"stty cols {columns:d} rows {rows:d} 2>/dev/null",
