@@ -37,6 +37,10 @@ class Limits:
     line_bytes: int = 8 * MIB
     json_depth: int = 64
     preview_chars: int = 64 * KIB
+    # the agent's own transcript
+    artifact_bytes: int = 256 * MIB  # all of it
+    artifact_file_bytes: int = 64 * MIB
+    artifact_files: int = 1_000
     # verifier
     output_tail_bytes: int = 4 * KIB
 

@@ -57,7 +57,9 @@ class Command:
 class Process(Protocol):
     """A running command, read through the file descriptor of its pty."""
 
-    attributes: Mapping[str, str | int | Sequence[str]]  # process.pid, container.id, ...
+    @property
+    def attributes(self) -> Mapping[str, str | int | Sequence[str]]:
+        """process.pid, container.id, ...; more of them may be known once it ended."""
 
     def fileno(self) -> int:
         """A descriptor that becomes readable when there is output or the end of it."""
@@ -82,6 +84,10 @@ class Sandbox(Protocol):
     """A box for one cell. Calls come in this order: open, put*, start, get*, (put*, start, get*), close."""
 
     kind: str
+
+    @property
+    def skipped(self) -> Sequence[tuple[str, str]]:
+        """(path, reason) of what `put` and `get` left out."""
 
     def open(self) -> SandboxFacts:
         """Makes the box. Raises SandboxError with one clear sentence; then nothing is left behind."""
@@ -187,6 +193,9 @@ class RecordedAgent(Agent, Protocol):
 
     def transcript_globs(self) -> tuple[str, ...]:
         """Files below the cell's home that are harvested into artifacts/ (also after SIGKILL)."""
+
+    def derive(self, folder: Path) -> Mapping[str, bytes]:
+        """Text to keep in place of harvested binary files, by path below `folder`; `read_transcript` takes it as well."""
 
     def read_transcript(self, folder: Path) -> Transcript:
         """Reads the harvested files, which lie below `folder` under their own names; never raises."""

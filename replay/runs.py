@@ -51,7 +51,7 @@ class RunRow:
 def run_rows(runs: Iterable[RunSummary]) -> list[RunRow]:
     """Newest first, failed ones before the others."""
     newest = sorted(runs, key=lambda r: r.started_at, reverse=True)
-    return [run_row(run) for run in sorted(newest, key=lambda r: not (r.failed or r.live))]
+    return [run_row(run) for run in sorted(newest, key=lambda r: not (r.failed or r.live or r.header is None))]
 
 
 def run_row(run: RunSummary) -> RunRow:

@@ -30,9 +30,7 @@ class ClaudeCodeAgent:
 
     name = "claude-code"
     verified_version = "2.1.197"
-    capabilities = AgentCapabilities(
-        apis=("anthropic.messages",), telemetry=True, transcript=True, refusal_signals=("refusal",)
-    )
+    capabilities = AgentCapabilities(apis=("anthropic.messages",), telemetry=True, transcript=True, refusal_signals=("refusal",))
 
     def launch(self, context: LaunchContext) -> Launch:
         """Its configuration lives in the cell's home; as root it must be told that this is a sandbox."""

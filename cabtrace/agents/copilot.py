@@ -17,9 +17,7 @@ class CopilotAgent:
 
     name = "copilot"
     verified_version = "1.0.102"
-    capabilities = AgentCapabilities(
-        apis=("openai.chat",), telemetry=True, transcript=True, refusal_signals=("content_filter",)
-    )
+    capabilities = AgentCapabilities(apis=("openai.chat",), telemetry=True, transcript=True, refusal_signals=("content_filter",))
 
     def launch(self, context: LaunchContext) -> Launch:
         """Offline mode switches off everything that would talk to anyone but the provider."""

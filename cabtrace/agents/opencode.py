@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from cabtrace.protocols import Transcript
 
 _PROVIDER = "cell"
+_PROMPT = ".opencode-prompt"
+# As an argument the prompt would reach the model in quotation marks, with its own ones escaped.
+_START = 'exec "$@" <"$0"'
 
 
 class OpencodeAgent:
@@ -20,9 +24,7 @@ class OpencodeAgent:
 
     name = "opencode"
     verified_version = "1.18.33"
-    capabilities = AgentCapabilities(
-        apis=("openai.chat",), telemetry=True, transcript=True, refusal_signals=("content_filter",)
-    )
+    capabilities = AgentCapabilities(apis=("openai.chat",), telemetry=True, transcript=True, refusal_signals=("content_filter",))
 
     def launch(self, context: LaunchContext) -> Launch:
         """One provider, in its configuration file; its folders are the cell's home whatever the image says."""
@@ -39,8 +41,11 @@ class OpencodeAgent:
             "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
             **otlp_environment(context),
         }
-        argv = ("opencode", "run", "--auto", *context.argv, "--", context.prompt)
-        files = {".config/opencode/opencode.json": json.dumps(settings(context)).encode()}
+        argv = ("sh", "-c", _START, f"{home}/{_PROMPT}", "opencode", "run", "--auto", *context.argv)
+        files = {
+            ".config/opencode/opencode.json": json.dumps(settings(context)).encode(),
+            _PROMPT: context.prompt.encode("utf-8", "surrogateescape"),
+        }
         return Launch(argv=argv, env=env, files=files)
 
     def executables(self) -> tuple[str, ...]:
@@ -54,6 +59,12 @@ class OpencodeAgent:
     def transcript_globs(self) -> tuple[str, ...]:
         """An SQLite database and what was not yet folded into it."""
         return (".local/share/opencode/opencode.db", ".local/share/opencode/opencode.db-wal")
+
+    def derive(self, folder: Path) -> Mapping[str, bytes]:
+        """The database's rows as text; secrets cannot be removed from the database itself."""
+        from cabtrace.agents.transcripts import opencode
+
+        return opencode.derive(folder)
 
     def read_transcript(self, folder: Path) -> Transcript:
         """The messages and parts of every session."""

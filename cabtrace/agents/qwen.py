@@ -18,9 +18,7 @@ class QwenAgent:
 
     name = "qwen"
     verified_version = "0.15.10"
-    capabilities = AgentCapabilities(
-        apis=("openai.chat",), telemetry=True, transcript=True, refusal_signals=("content_filter",)
-    )
+    capabilities = AgentCapabilities(apis=("openai.chat",), telemetry=True, transcript=True, refusal_signals=("content_filter",))
 
     def launch(self, context: LaunchContext) -> Launch:
         """Endpoint and key by environment; they would show in `ps` as arguments."""

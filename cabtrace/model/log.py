@@ -9,7 +9,7 @@ from cabtrace.model.span import Attributes, AttributeValue
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One log record. Times are Unix nanoseconds, 0 is unknown; ids are lower-case hex or "". Strings are hostile, as recorded."""
+    """One log record. Times are Unix nanoseconds, 0 is unknown; ids are lower-case hex or "". Strings are hostile."""
 
     time_ns: int = 0
     observed_ns: int = 0

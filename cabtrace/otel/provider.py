@@ -19,6 +19,8 @@ from cabtrace.otel.live import live_exporter
 from cabtrace.otel.processor import StoreSpanProcessor
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+
     from cabtrace.otel.sink import SpanSink
     from cabtrace.redact import Redactor
 
@@ -34,7 +36,13 @@ def make_resource(attributes: Mapping[str, str]) -> Resource:
     return resource
 
 
-def make_provider(sink: SpanSink, redactor: Redactor, attributes: Mapping[str, str], limits: Limits = DEFAULT) -> TracerProvider:
+def make_provider(
+    sink: SpanSink,
+    redactor: Redactor,
+    attributes: Mapping[str, str],
+    limits: Limits = DEFAULT,
+    ids: IdGenerator | None = None,
+) -> TracerProvider:
     """A provider that feeds `sink`, and live beside it whatever `OTEL_EXPORTER_OTLP_*` names. Raises UsageError."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         raise UsageError("OTEL_SDK_DISABLED is set, and cabtrace records with the SDK.", hint="Unset it and run again.")
@@ -42,6 +50,7 @@ def make_provider(sink: SpanSink, redactor: Redactor, attributes: Mapping[str, s
         sampler=ALWAYS_ON,
         resource=make_resource(attributes),
         shutdown_on_exit=False,
+        id_generator=ids,
         span_limits=SpanLimits(
             max_attributes=limits.span_attributes,
             max_span_attributes=limits.span_attributes,

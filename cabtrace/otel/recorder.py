@@ -15,6 +15,7 @@ from cabtrace.limits import DEFAULT, Limits
 from cabtrace.model import semconv as sc
 from cabtrace.model.run import Completeness
 from cabtrace.otel.encode import SpanEncoder
+from cabtrace.otel.ids import SpanIds
 from cabtrace.otel.provider import SCOPE, make_provider
 from cabtrace.otel.sink import SpanSink
 
@@ -41,7 +42,8 @@ class Recorder:
         self.clock = clock
         self.limits = limits
         self._sink = SpanSink(writer, SpanEncoder(redactor, limits))
-        self._provider = make_provider(self._sink, redactor, resource, limits)
+        self.ids = SpanIds()
+        self._provider = make_provider(self._sink, redactor, resource, limits, self.ids)
         self._tracer = self._provider.get_tracer(SCOPE, __version__)
 
     def start(
@@ -53,8 +55,11 @@ class Recorder:
         attributes: Mapping[str, Any] | None = None,
         client: bool = False,
         start_ns: int | None = None,
+        span_id: str = "",
     ) -> Span:
-        """Starts a span of a `SpanKind`; a root when `parent` is None."""
+        """Starts a span of a `SpanKind`; a root when `parent` is None. `span_id`: one that `ids.reserve()` gave out before."""
+        if span_id:
+            self.ids.use(span_id)
         context = Context() if parent is None else trace.set_span_in_context(_as_span(parent), Context())
         return self._tracer.start_span(
             name,

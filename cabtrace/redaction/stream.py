@@ -46,6 +46,11 @@ class StreamRedactor:
         self._open = ""  # a secret longer than the bound is going on
         self._arrivals: list[tuple[int, int]] = []  # (end in `_text`, time) of each piece not wholly given back
 
+    @property
+    def held_since(self) -> int | None:
+        """The time of the first piece that was not wholly given back; None where nothing is held."""
+        return self._arrivals[0][1] if self._arrivals else None
+
     def feed(self, time_ns: int, text: str) -> list[tuple[int, str]]:
         """Takes a piece that arrived at `time_ns`; returns what can be written now."""
         if not text:

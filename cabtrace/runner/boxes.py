@@ -44,5 +44,7 @@ def _docker(spec: CellSpec, run_id: str) -> Sandbox:
         cpus=wanted.cpus,
         memory_mb=wanted.memory_mb,
         foreign_task=task.foreign,
+        mounts=wanted.mounts,
+        task=task.id,
         limits=spec.limits,
     )

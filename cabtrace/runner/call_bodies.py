@@ -10,6 +10,7 @@ import orjson
 
 from cabtrace.model.otlp import clean_text
 from cabtrace.runner.proxy.decode import decode_body
+from cabtrace.runner.sse_redaction import SseRedactor
 
 if TYPE_CHECKING:
     from cabtrace.otel.recorder import Recorder
@@ -31,6 +32,7 @@ class CallBodyWriter:
         self._raw = bytearray()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stream = recorder.redactor.stream()
+        self._events = SseRedactor(recorder.redactor)
         self._pieces: list[tuple[int, str]] = []
         self._flushed_ns = 0
         self._pending_chars = 0
@@ -91,6 +93,8 @@ class CallBodyWriter:
             self._take(time_ns, text)
         else:
             self._take(time_ns, self._decoder.decode(b"", final=True))
+        for taken_ns, text in self._events.close(time_ns):
+            self._pieces += self._stream.feed(taken_ns, text)
         self._pieces += self._stream.close()
         self._flush(time_ns)
         clean = self._recorder.redactor.value
@@ -110,7 +114,8 @@ class CallBodyWriter:
 
     def _take(self, time_ns: int, text: str) -> None:
         if text:
-            self._pieces += self._stream.feed(time_ns, text)
+            for taken_ns, clean in self._events.feed(time_ns, text):
+                self._pieces += self._stream.feed(taken_ns, clean)
             self._pending_chars += len(text)
 
     def _flush(self, time_ns: int) -> None:

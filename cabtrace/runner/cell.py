@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cabtrace.protocols import Launch
 
 _PROXY_GRACE_S = 2.0
+_SKIPPED_SHOWN = 20
 
 
 def run_cell(spec: CellSpec, progress: Progress | None = None, cancel: Cancel | None = None) -> CellResult:
@@ -178,7 +179,13 @@ class Cell:
         base_url = ""
         if spec.agent.capabilities.uses_model and spec.endpoint:
             self.proxy = ModelProxy(
-                spec.endpoint, spec.api_key or None, self.token, self.sink, listen_host=facts.listen_host, limits=spec.limits
+                spec.endpoint,
+                spec.api_key or None,
+                self.token,
+                self.sink,
+                listen_host=facts.listen_host,
+                extra_hosts=(facts.reach_host,),
+                limits=spec.limits,
             )
             self.proxy.start()
             base_url = self.proxy.base_url(facts.reach_host)
@@ -254,6 +261,7 @@ class Cell:
                     )
             finally:
                 process.close()
+                span.set_attributes(dict(process.attributes))  # what is known at the end only: out of memory
                 terminal.close(self.clock.now_ns())
                 if self.proxy:
                     self.proxy.stop(_PROXY_GRACE_S)
@@ -304,6 +312,7 @@ class Cell:
         try:
             if self.proxy:
                 self.proxy.stop(0)
+            self.problems += [f"{path} was not copied: {reason}" for path, reason in self.sandbox.skipped[:_SKIPPED_SHOWN]]
             removed = self.sandbox.close()
         except Exception as error:  # noqa: BLE001 - what could not be removed is said, and the run is closed all the same
             failed = type(error).__name__

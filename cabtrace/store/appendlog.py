@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cabtrace.store.files import Files
+from cabtrace.store.files import Files, sync_directory, write_all
 
 _BLOCK_BYTES = 64 * 1024
 
@@ -30,6 +31,7 @@ class AppendLog:
     def __init__(self, path: Path, files: Files) -> None:
         """Opens or creates; `cut_bytes` says how long a torn tail was that had to be cut. Raises OSError."""
         self._files = files
+        self._path = path
         self._lock = threading.Lock()
         self._fd = files.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         size = os.fstat(self._fd).st_size
@@ -73,6 +75,36 @@ class AppendLog:
             return b"\n"  # the torn piece becomes a line of its own, which the reader counts and skips
         self._torn = False
         return b""
+
+    def rewrite(self, change: Callable[[Path], Iterable[bytes] | None]) -> bool:
+        """Replaces the file by what `change` makes of it; False where that is None. Appends wait meanwhile and go to the new one.
+
+        Atomic and durable. Raises OSError, or what `change` raises; then the file is as it was.
+        """
+        with self._lock:
+            if self._fd < 0:
+                raise OSError(errno.EBADF, "closed")
+            records = change(self._path)
+            if records is None:
+                return False
+            temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+            # opened for appending: after the rename it is the log's own descriptor, so there is no moment without one
+            fd = self._files.open(temporary, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
+            try:
+                size = 0
+                for record in records:
+                    write_all(self._files, fd, record)
+                    size += len(record)
+                self._files.fsync(fd)
+                self._files.replace(temporary, self._path)
+            except BaseException:
+                os.close(fd)
+                temporary.unlink(missing_ok=True)
+                raise
+            os.close(self._fd)
+            self._fd, self._good_bytes, self._torn = fd, size, False
+            sync_directory(self._files, self._path.parent)
+            return True
 
     def sync(self) -> None:
         """Everything so far on the medium. Raises OSError."""

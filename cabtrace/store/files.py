@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 DIRECTORY_MODE = 0o700
@@ -59,6 +60,14 @@ def replace_file(files: Files, path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(files, path.parent)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what a killed `replace_file` left below a folder. Raises OSError."""
+    for parent, _, names in os.walk(folder, followlinks=False):
+        for name in names:
+            if re.fullmatch(r"\..+\.[0-9]+\.tmp", name):
+                Path(parent, name).unlink(missing_ok=True)
 
 
 def sync_directory(files: Files, path: Path) -> None:

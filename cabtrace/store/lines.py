@@ -58,7 +58,11 @@ class Line:
 
 
 class LineFile:
-    """Follows one file. `torn_bytes`: what stands after the last newline; `long_lines`: numbers of lines over the cap."""
+    """Follows one file. `torn_bytes`: what stands after the last newline; `long_lines`: numbers of lines over the cap.
+
+    A file that was replaced by another one, or cut to less than was read, is read again from its start; `generation` says how
+    often that happened.
+    """
 
     def __init__(self, path: Path, max_line_bytes: int = DEFAULT.line_bytes) -> None:
         self.path = path
@@ -66,7 +70,14 @@ class LineFile:
         self.count = 0
         self.torn_bytes = 0
         self.long_lines: list[int] = []
+        self.generation = 0
+        self._file: tuple[int, int] | None = None
         self._max_line_bytes = max_line_bytes
+
+    def restart(self) -> None:
+        """Everything is handed out again."""
+        self.offset = self.count = self.torn_bytes = 0
+        self.long_lines.clear()
 
     def new_lines(self) -> Iterator[Line]:
         """Whole lines that were not handed out yet, without their newline. A missing file has none."""
@@ -75,9 +86,18 @@ class LineFile:
         except FileNotFoundError:
             return
         try:
+            self._notice_replacement(fd)
             yield from self._scan(fd)
         finally:
             os.close(fd)
+
+    def _notice_replacement(self, fd: int) -> None:
+        status = os.fstat(fd)
+        file = (status.st_dev, status.st_ino)
+        if self._file is not None and (file != self._file or status.st_size < self.offset):
+            self.generation += 1
+            self.restart()
+        self._file = file
 
     def _scan(self, fd: int) -> Iterator[Line]:
         rest, position, skipping = b"", self.offset, False

@@ -15,7 +15,7 @@ from cabtrace.model.span import STATUS_ERROR, SpanRecord, SpanState
 from cabtrace.store import layout
 from cabtrace.store.appendlog import AppendLog
 from cabtrace.store.clock import iso_utc
-from cabtrace.store.files import Files, replace_file
+from cabtrace.store.files import Files, remove_temporaries, replace_file
 from cabtrace.store.lock import RunLock
 from cabtrace.store.manifest import build_manifest
 from cabtrace.store.reader import RunView
@@ -77,6 +77,7 @@ def _recover(run: RunView) -> Recovery:
         }
     )
     (run.path / layout.RESERVE).unlink(missing_ok=True)
+    remove_temporaries(run.path)
     data = orjson.dumps(header.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
     replace_file(files, run.path / layout.RUN, data)
     replace_file(files, run.path / layout.MANIFEST, orjson.dumps(build_manifest(run.path)))

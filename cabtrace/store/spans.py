@@ -18,7 +18,10 @@ _MOST_LEVELS = 2 * DEFAULT.json_depth  # a value takes up to four levels of OTLP
 
 
 class SpanTable:
-    """Reads both files once and then only what was appended. The last record of equal ids wins and is counted."""
+    """Reads both files once and then only what was appended. The last record of equal ids wins and is counted.
+
+    A trace that was sealed meanwhile (see `cabtrace.store.seal`) is another file: it is read from its start.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         self._files = {name: LineFile(run_dir / name) for name in (layout.TRACE, layout.OPEN)}
@@ -33,8 +36,12 @@ class SpanTable:
     def refresh(self, *, live: bool) -> bool:
         """Reads what was appended; True if there was anything new."""
         self._loaded = True
-        before = (len(self._ended), len(self._open), self._live)
-        for span in self._read(layout.TRACE):
+        trace = self._files[layout.TRACE]
+        before = (len(self._ended), len(self._open), self._live, trace.generation)
+        ended = self._read(layout.TRACE)
+        if trace.generation != before[3]:
+            self._start_over()
+        for span in ended:
             self._duplicates += span.span_id in self._ended
             self._ended[span.span_id] = span
             self._open.pop(span.span_id, None)
@@ -42,7 +49,7 @@ class SpanTable:
             if span.span_id not in self._ended:
                 self._open[span.span_id] = span
         self._live = live
-        changed = before != (len(self._ended), len(self._open), live)
+        changed = before != (len(self._ended), len(self._open), live, trace.generation)
         if changed:
             self._sorted = None
         return changed
@@ -72,9 +79,20 @@ class SpanTable:
             found.append(f"{self._duplicates} spans were recorded twice; the later record is shown.")
         return found
 
+    def _start_over(self) -> None:
+        self._ended.clear()
+        self._open.clear()
+        self._duplicates = 0
+        self._files[layout.OPEN].restart()
+        self._bad[layout.OPEN].clear()
+
     def _read(self, name: str) -> list[SpanRecord]:
         spans: list[SpanRecord] = []
+        generation = self._files[name].generation
         for line in self._files[name].new_lines():
+            if self._files[name].generation != generation:
+                generation = self._files[name].generation
+                self._bad[name].clear()
             try:
                 data = orjson.loads(line.data)
                 brackets = line.data.count(b"{") + line.data.count(b"[")

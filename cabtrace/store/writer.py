@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,13 @@ class RunWriter:
             logs = list(self._logs.items())
         results = [self._guard(name, log.sync) for name, log in logs]  # every one, also after a failure
         return all(results)
+
+    def rewrite_trace(self, change: Callable[[Path], Iterable[bytes] | None]) -> bool:
+        """Replaces trace.jsonl by what `change` makes of it (None: leave it), see `AppendLog.rewrite`; False when it was left.
+
+        Raises OSError; then the trace is as it was, and nothing is lost.
+        """
+        return self._log("trace").rewrite(change)
 
     def start_terminal(self, header: CastHeader, start_ns: int) -> None:
         """Writes the asciicast header; event times count from `start_ns`."""

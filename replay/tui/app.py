@@ -71,7 +71,7 @@ class ReplayApp(App[int]):
         if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
-            self.switch_screen(RunsScreen(self._store))
+            self.push_screen(RunsScreen(self._store))
 
 
 def run_app(store: Path, run: Path | None = None, *, at_ns: int | None = None) -> int:

@@ -1,5 +1,6 @@
 """Records until it is killed; says on stdout what has been acknowledged, one line a record."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,10 +13,9 @@ def main() -> None:
     recorder = new_recorder(Path(sys.argv[1]))
     writer = recorder.writer
     writer.start_terminal(CastHeader(80, 24), recorder.clock.now_ns())
-    say = sys.stdout.buffer.raw  # unbuffered: an acknowledgement that waits is none
 
     def ack(kind: str, name: str) -> None:
-        say.write(f"{kind} {name}\n".encode())
+        os.write(1, f"{kind} {name}\n".encode())  # unbuffered: an acknowledgement that waits is none
 
     root = recorder.start("cell", sc.SpanKind.CELL, parent=None)
     ack("open", "cell")

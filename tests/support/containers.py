@@ -106,6 +106,11 @@ def _accept(server: socket.socket, target: str, stop: threading.Event) -> None:
 
 
 def _relay(client: socket.socket, target: str) -> None:
+    with contextlib.suppress(OSError):  # either end may leave at any time
+        _pass_on(client, target)
+
+
+def _pass_on(client: socket.socket, target: str) -> None:
     with client, socket.socket(socket.AF_UNIX) as engine, selectors.DefaultSelector() as selector:
         client.setblocking(True)
         engine.connect(target)

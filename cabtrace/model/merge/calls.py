@@ -19,6 +19,7 @@ def merge_calls(work: Work) -> None:
     """Pairs calls by `traceparent`, then by response id, then by model, token counts and time."""
     parents = work.parents()
     proxied = [s for s in work.ended() if _is_proxied(s) and _sources(s) != _BOTH]
+    proxied.sort(key=lambda s: (s.failed, s.start_ns, s.span_id))  # of several tries in one span, the one that went well is it
     agents = _innermost(work, parents)
     if not any(_is_proxied(s) for s in work.spans.values()):
         _promote(work, agents)
@@ -33,15 +34,14 @@ def merge_calls(work: Work) -> None:
         pairs += found
     taken: set[str] = set()
     for call, own in pairs:
-        if own.span_id in taken:  # two requests within one span: the first is it, the others hang under it
-            continue
-        taken.add(own.span_id)
-        done.discard(call.span_id)
-        _unite(work, call, own, makers.get(call.span_id), parents)
+        if own.span_id not in taken:
+            taken.add(own.span_id)
+            _unite(work, call, own, makers.get(call.span_id), parents)
     for call in proxied:
         maker = makers.get(call.span_id)
         if maker and work.spans[call.span_id] is call:
-            work.put(replace(call, parent_id=work.current_id(maker)))
+            above = parents[maker] if maker in taken else maker
+            work.put(replace(call, parent_id=work.current_id(above) if above else call.parent_id))
 
 
 def _is_proxied(span: SpanRecord) -> bool:
@@ -90,8 +90,10 @@ def _timed(span: SpanRecord) -> Timed[SpanRecord]:
 
 
 def _by_response_id(calls: list[SpanRecord], agents: list[SpanRecord]) -> list[tuple[SpanRecord, SpanRecord]]:
-    key = {s.span_id: call_facts(s).response_id or None for s in (*calls, *agents)}
-    return pair_by_key([_timed(s) for s in calls], [_timed(s) for s in agents], lambda s: key[s.span_id], lambda s: key[s.span_id])
+    def key(span: SpanRecord) -> str | None:
+        return call_facts(span).response_id or None
+
+    return pair_by_key([_timed(s) for s in calls], [_timed(s) for s in agents], key, key)
 
 
 def _by_tokens(calls: list[SpanRecord], agents: list[SpanRecord]) -> list[tuple[SpanRecord, SpanRecord]]:

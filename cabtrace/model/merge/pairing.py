@@ -64,7 +64,9 @@ def pair_by_key(
     rights: Sequence[Timed[U]],
     left_key: Callable[[T], Hashable | None],
     right_key: Callable[[U], Hashable | None],
+    *,
     alone: Callable[[Hashable], bool] = lambda _: False,
+    fits: Callable[[T, U], bool] = lambda _left, _right: True,
 ) -> list[tuple[T, U]]:
     """Pairs within equal keys (None fits nothing). Times do not matter for a key that names one thing only (`alone`)."""
     by_key: dict[Hashable, tuple[list[Timed[T]], list[Timed[U]]]] = {}
@@ -79,5 +81,5 @@ def pair_by_key(
         if len(some) == len(others) == 1 and alone(key):
             found.append((some[0].item, others[0].item))
         elif some and others:
-            found += pair(some, others, lambda _a, _b: True)
+            found += pair(some, others, fits)
     return found

@@ -40,7 +40,7 @@ _EXIT_CODE: Final = (sc.PROCESS_EXIT_CODE, "exit_code")
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What tells a model call from others. `inputs`: the counts of input tokens that it may mean, with and without cached ones."""
+    """What tells a model call from others. `inputs`: what its count of input tokens may mean, with and without cached ones."""
 
     models: frozenset[str]
     inputs: frozenset[int]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.merge.work import Work
-from cabtrace.model.span import SpanRecord, SpanState
+from cabtrace.model.span import AttributeValue, SpanRecord, SpanState
 
 # Which span of an agent a child belongs to, where the parent itself never came.
 _PARENT_NAMES = {
@@ -116,7 +116,7 @@ def _add_missing_parents(work: Work, anchor: SpanRecord, top: SpanRecord, root: 
 def _synthetic(span_id: str, parent_id: str | None, children: Sequence[SpanRecord]) -> SpanRecord:
     first = min(children, key=_order)
     name = next((_PARENT_NAMES[c.name] for c in sorted(children, key=_order) if c.name in _PARENT_NAMES), _UNKNOWN_PARENT)
-    attributes = {sc.SPAN_KIND: sc.SpanKind.AGENT, sc.SOURCE: sc.SOURCE_TELEMETRY, sc.SYNTHETIC: True}
+    attributes: dict[str, AttributeValue] = {sc.SPAN_KIND: sc.SpanKind.AGENT, sc.SOURCE: sc.SOURCE_TELEMETRY, sc.SYNTHETIC: True}
     return SpanRecord(
         trace_id=first.trace_id,
         span_id=span_id,

@@ -20,7 +20,7 @@ from cabtrace.otel.receiver import answers
 from cabtrace.otel.receiver.batch import Batch, MalformedError, Signal
 from cabtrace.otel.receiver.inflate import TooLargeError, decoded
 
-TOKEN_HEADER = "x-cabtrace-token"
+TOKEN_HEADER = "x-cabtrace-token"  # noqa: S105 - a name
 _BODY_S = 30.0
 _KEPT_ALIVE_S = 75.0
 
@@ -53,7 +53,18 @@ class OtlpReceiver:
         self._busy = 0
         self._bytes = 0
         self.port = 0
-        names = ("requests", "spans", "logs", "metrics", "rejected", "malformed", "unauthorized", "too_large", "unknown", "errors")
+        names = (
+            "requests",
+            "spans",
+            "logs",
+            "metrics",
+            "rejected",
+            "malformed",
+            "unauthorized",
+            "too_large",
+            "unknown",
+            "errors",
+        )
         self.counts: dict[str, int] = dict.fromkeys(names, 0)
 
     def start(self) -> None:
@@ -63,7 +74,9 @@ class OtlpReceiver:
             self._thread.call(self._open())
         except OSError as error:
             self._thread.stop()
-            raise CabtraceError(f"the telemetry receiver cannot listen on {self._listen_host}: {error.strerror or error}.") from error
+            raise CabtraceError(
+                f"the telemetry receiver cannot listen on {self._listen_host}: {error.strerror or error}."
+            ) from error
 
     def stop(self, grace_s: float = 2.0) -> None:
         """Accepts nothing new, waits `grace_s` for what is being read, and ends. Safe to call twice."""
@@ -115,7 +128,9 @@ class OtlpReceiver:
             return signal
         self.counts["requests"] += 1
         try:
-            body = decoded(await self._read(request), request.headers.get("Content-Encoding", ""), self._limits.telemetry_request_bytes)
+            body = decoded(
+                await self._read(request), request.headers.get("Content-Encoding", ""), self._limits.telemetry_request_bytes
+            )
             batch = _parse(signal, kind, body)
         except TooLargeError as error:
             self.counts["too_large"] += 1
