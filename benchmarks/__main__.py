@@ -16,6 +16,7 @@ def main(names: list[str]) -> None:
     print(f"# {platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}")
     for name in names or found:
         print(f"\n## {name}", flush=True)
+        sys.argv = [name]  # options are for running one by itself
         importlib.import_module(f"benchmarks.{name}").main()
 
 

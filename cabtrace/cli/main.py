@@ -18,6 +18,8 @@ COMMANDS = {
     "ls": ("ls", "List the runs of the store."),
     "show": ("show", "Show one run: verdict, cause, scores, spans, model calls."),
     "replay": ("replay", "Replay a run in the terminal, forwards and backwards."),
+    "why": ("why", "Say why a run ended as it did, with the moment to look at."),
+    "export": ("export", "Export a run: to Jaeger, Tempo, any OTLP backend, or a file in another format."),
     "verify": ("verify", "Hold a run against its manifest and its formats."),
     "recover": ("recover", "Close a run whose recorder was killed."),
     "gc": ("gc", "Remove what killed runs left behind: containers, processes, folders."),
