@@ -1,1 +1,1 @@
-"""Writers of a RunView to somewhere else: pure functions of a run to a stream."""
+"""From a recorded run to somewhere else: files in other formats, and OTLP backends with proof of what arrived."""

@@ -30,7 +30,9 @@ class PlainEngine:
 
     def screen(self) -> list[tuple[Run, ...]]:
         lines = plain_text(self._tail.decode("utf-8", "replace")).rstrip("\n").split("\n")
-        rows: list[tuple[Run, ...]] = [(Run(safe(line.expandtabs(8)[: self.columns], newlines=False)),) for line in lines[-self.rows :]]
+        rows: list[tuple[Run, ...]] = [
+            (Run(safe(line.expandtabs(8)[: self.columns], newlines=False)),) for line in lines[-self.rows :]
+        ]
         return rows + [()] * (self.rows - len(rows))
 
     def cursor(self) -> tuple[int, int] | None:

@@ -176,9 +176,12 @@ class Session:
         self.folded = {keys[key] for key in closed if key in keys}
         self.folded |= {row for row in new.groups() if new.key(row) not in known}
         self.clock.extend(new.duration_ns)
+        following = self.clock.following
+        if following and not self.snapshot.live:
+            self.clock.pause()  # it is over, and this is its end
         self._refold()
         kept = keys.get(chosen) if chosen else None
-        self.selected = self._focus() if self.clock.following or kept is None else kept
+        self.selected = self._focus() if following or kept is None else kept
 
     def _jump(self, by: int, *, errors_only: bool) -> None:
         self.clock.pause()

@@ -70,7 +70,7 @@ class AiderAgent:
         return (f"{_FOLDER}/*",)
 
     def read_transcript(self, folder: Path) -> Transcript:
-        """Its history has no tool calls, and tokens in round numbers only."""
+        """Its history has edits in place of tool calls, no times, and tokens by guess only."""
         from cabtrace.agents.transcripts import aider
 
         return aider.read(folder)

@@ -20,6 +20,8 @@ COMMANDS = {
     "replay": ("replay", "Replay a run in the terminal, forwards and backwards."),
     "why": ("why", "Say why a run ended as it did, with the moment to look at."),
     "export": ("export", "Export a run: to Jaeger, Tempo, any OTLP backend, or a file in another format."),
+    "diff": ("diff", "Compare two runs, and show where they parted."),
+    "triage": ("triage", "Group the failing cells of the store by what went wrong."),
     "verify": ("verify", "Hold a run against its manifest and its formats."),
     "recover": ("recover", "Close a run whose recorder was killed."),
     "gc": ("gc", "Remove what killed runs left behind: containers, processes, folders."),

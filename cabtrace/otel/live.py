@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Status
+from opentelemetry.trace import Link, Status
 
 from cabtrace.errors import UsageError
 
@@ -43,6 +44,7 @@ class RedactingExporter(SpanExporter):
     def __init__(self, inner: SpanExporter, redactor: Redactor) -> None:
         self._inner = inner
         self._redactor = redactor
+        self._resource: tuple[Resource, Resource] | None = None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         return self._inner.export([self._clean(s) for s in spans])
@@ -59,16 +61,22 @@ class RedactingExporter(SpanExporter):
             name=text(span.name),
             context=span.context,
             parent=span.parent,
-            resource=span.resource,
+            resource=self._clean_resource(span.resource),
             attributes=self._attributes(span.attributes),
             events=[Event(text(e.name), self._attributes(e.attributes), e.timestamp) for e in span.events],
-            links=span.links,
+            links=[Link(x.context, self._attributes(x.attributes)) for x in span.links],
             kind=span.kind,
             instrumentation_scope=span.instrumentation_scope,
             status=Status(status.status_code, text(status.description) if status.description else None),
             start_time=span.start_time,
             end_time=span.end_time,
         )
+
+    def _clean_resource(self, resource: Resource) -> Resource:
+        """The same object for the same resource: exporters group spans by it."""
+        if self._resource is None or self._resource[0] is not resource:
+            self._resource = (resource, Resource(self._attributes(resource.attributes), resource.schema_url))
+        return self._resource[1]
 
     def _attributes(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
         return self._redactor.value(dict(attributes or {}))

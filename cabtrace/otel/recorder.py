@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from cabtrace.redact import Redactor
     from cabtrace.store.clock import RunClock
     from cabtrace.store.writer import RunWriter
+
+
+_FLUSH_S = 3.0  # exporters themselves try for ten seconds and more
 
 
 class Recorder:
@@ -103,9 +107,15 @@ class Recorder:
             }
         )
 
-    def close(self) -> None:
-        """Flushes a live exporter, if there is one; bounded in time."""
-        self._provider.force_flush(5_000)
+    def close(self) -> bool:
+        """Flushes a live exporter, if there is one; False when a collector that is down or slow was not waited for."""
+        flush = threading.Thread(target=self._flush, name="cabtrace-flush", daemon=True)
+        flush.start()
+        flush.join(_FLUSH_S)
+        return not flush.is_alive()
+
+    def _flush(self) -> None:
+        self._provider.force_flush(int(_FLUSH_S * 1_000))
         self._provider.shutdown()
 
 

@@ -13,11 +13,14 @@ from cabtrace.runner.pty import pump
 
 if TYPE_CHECKING:
     from cabtrace.protocols import Agent, Sandbox, SandboxPaths
+    from cabtrace.store.writer import RunWriter
 
 _LIMIT_NS: Final = 10 * 10**9
 _OUTPUT_BYTES: Final = 64 * 1024
 _ESCAPES: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[=>78])")
-_VERSION: Final = re.compile(r"(?<![\w.])v?(\d{1,6}\.\d{1,6}(?:\.\d{1,10})?(?:[-+][0-9A-Za-z][0-9A-Za-z.-]{0,40})?)(?![\w])")
+_VERSION: Final = re.compile(
+    r"(?<![\w.])v?(\d{1,6}\.\d{1,6}(?:\.\d{1,10})?(?:[-+][0-9A-Za-z][0-9A-Za-z.-]{0,40}){0,2})(?!\w|\.\d)"
+)
 _TELEMETRY: Final = ("OTEL_", "TRACEPARENT")
 
 
@@ -65,6 +68,23 @@ def find_version(output: bytes) -> str:
     plain = _ESCAPES.sub(b"", output).decode("utf-8", "replace")
     found = _VERSION.search(plain)
     return found.group(1).rstrip(".-") if found else ""
+
+
+def learn_version(
+    agent: Agent,
+    sandbox: Sandbox,
+    paths: SandboxPaths,
+    env: Mapping[str, str],
+    now_ns: Callable[[], int],
+    cancelled: threading.Event,
+    writer: RunWriter,
+) -> list[str]:
+    """Records the version in run.json; hands back what the record should warn of."""
+    version = agent_version(agent, sandbox, paths, env, now_ns, cancelled)
+    if version:
+        writer.update(agent=writer.header.agent.model_copy(update={"version": version}))
+    warning = version_warning(agent, version)
+    return [warning] if warning else []
 
 
 def version_warning(agent: Agent, version: str) -> str:

@@ -6,12 +6,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from cabtrace.model import semconv as sc
+from cabtrace.model.run import AgentInfo
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from cabtrace.agents.plugins import Applied
     from cabtrace.model.ids import CellId
-    from cabtrace.protocols import Launch, SandboxFacts
+    from cabtrace.protocols import SandboxFacts
     from cabtrace.runner.pty import Ending
     from cabtrace.runner.spec import CellSpec
 
@@ -32,17 +34,28 @@ def cell_attributes(spec: CellSpec, cell: CellId, attempt: int) -> dict[str, Any
     }
 
 
-def plugin_attributes(spec: CellSpec, launch: Launch, extra_args: tuple[str, ...]) -> dict[str, Any]:
+def agent_info(spec: CellSpec, applied: Applied, argv: tuple[str, ...]) -> AgentInfo:
+    """What run.json says of the agent before it runs; `argv` without secrets."""
+    return AgentInfo(
+        name=spec.agent.name,
+        argv=argv,
+        env_keys=tuple(sorted(applied.launch.env)),
+        plugins=applied.applied,
+        behavior_mode=applied.behavior_mode,
+    )
+
+
+def plugin_attributes(spec: CellSpec, applied: Applied, extra_args: tuple[str, ...]) -> dict[str, Any]:
     """The seed page's `applied_plugins`: names of environment keys, never their values; `extra_args` without secrets."""
     return {
         sc.TUI: spec.agent.name,
-        sc.PLUGINS_COUNT: 0,
-        sc.PLUGINS_APPLIED: [],
-        sc.PLUGINS_SKIPPED: [],
-        sc.ENV_KEYS: sorted(launch.env),
+        sc.PLUGINS_COUNT: len(spec.plugins),
+        sc.PLUGINS_APPLIED: list(applied.applied),
+        sc.PLUGINS_SKIPPED: [f"{name}: {reason}" for name, reason in applied.skipped],
+        sc.ENV_KEYS: sorted(applied.launch.env),
         sc.EXTRA_ARGS: list(extra_args),
-        sc.PLUGINS_APPLIED_COUNT: 0,
-        sc.PLUGINS_SKIPPED_COUNT: 0,
+        sc.PLUGINS_APPLIED_COUNT: len(applied.applied),
+        sc.PLUGINS_SKIPPED_COUNT: len(applied.skipped),
     }
 
 

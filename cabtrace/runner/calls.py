@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cabtrace.model import semconv as sc
 from cabtrace.runner.call_bodies import CallBodyWriter
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from cabtrace.otel.recorder import Recorder
     from cabtrace.runner.proxy.sink import CallRequest
+
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class CallRecorder:
@@ -189,6 +192,9 @@ def request_attributes(provider: str, facts: RequestFacts, request: CallRequest,
         attributes[sc.GEN_AI_REQUEST_STREAM] = facts.stream
     if facts.model:
         attributes[sc.GEN_AI_REQUEST_MODEL] = facts.model
+    if _TRACEPARENT.fullmatch(traceparent := request.headers.get("traceparent", "")):
+        # The span that it names arrives later if at all: until the trace is merged the call hangs under the container.
+        attributes[sc.CALL_TRACEPARENT] = traceparent
     known = ("max_tokens", "temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty")
     attributes |= {f"gen_ai.request.{k}": v for k, v in facts.params.items() if k in known and isinstance(v, int | float)}
     return attributes

@@ -9,23 +9,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cabtrace import __version__
+from cabtrace.agents.plugins import apply_plugins
 from cabtrace.errors import AgentNotFoundError, CabtraceError, SandboxError
 from cabtrace.model import semconv as sc
 from cabtrace.model.ids import CellId, new_run_id
 from cabtrace.model.outcome import ENDINGS, Cause
 from cabtrace.model.run import AgentInfo, Completeness, RunHeader, SandboxInfo, TaskInfo
 from cabtrace.otel.recorder import Recorder
-from cabtrace.protocols import Command, LaunchContext
+from cabtrace.protocols import Command
 from cabtrace.runner import attributes as attrs
+from cabtrace.runner.agent_version import learn_version
 from cabtrace.runner.boxes import make_sandbox
 from cabtrace.runner.calls import CallRecorder, LateSink, call_completeness
+from cabtrace.runner.harvest import harvest
 from cabtrace.runner.leftovers import claim_scratch, release_scratch
 from cabtrace.runner.proxy.proxy import ModelProxy
 from cabtrace.runner.pty import pump
 from cabtrace.runner.scores import score
 from cabtrace.runner.secrets import make_redactor, new_token
 from cabtrace.runner.spec import Cancel, CellResult, CellSpec, Progress, Quiet, Stats
-from cabtrace.runner.stage import stage_home, stage_workspace
+from cabtrace.runner.stage import launch_context, stage_home, stage_workspace
+from cabtrace.runner.telemetry import AgentTelemetry, finish_trace, joined
 from cabtrace.runner.terminal import TerminalRecorder
 from cabtrace.runner.verdict import Seen, decide
 from cabtrace.runner.verify import collect_changes, run_verifier
@@ -37,7 +41,7 @@ from cabtrace.store.writer import RunWriter, allocate_attempt, discard_attempt
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-    from cabtrace.protocols import Launch
+    from cabtrace.protocols import Launch, Transcript
 
 _PROXY_GRACE_S = 2.0
 _SKIPPED_SHOWN = 20
@@ -58,6 +62,8 @@ class Cell:
         self.clock = RunClock.start()
         self.seen = Seen(agent_exit_code=None, expected_refusal=spec.task.expected_refusal)
         self.proxy: ModelProxy | None = None
+        self.telemetry: AgentTelemetry | None = None
+        self.transcript: Transcript | None = None
         self.sink = LateSink()
         self.calls: CallRecorder | None = None
         self.completeness = Completeness()
@@ -122,11 +128,11 @@ class Cell:
             provisional=spec.provisional,
             warnings=tuple(self.redactor.text(w) for w in spec.task.unsupported),
         )
-        resource = {sc.RUN_ID: self.run_id, sc.CELL_ID: str(cell)}
+        self.identity = {sc.RUN_ID: self.run_id, sc.CELL_ID: str(cell)}
         writer = None
         try:
             self.writer = writer = RunWriter(path, header, files=spec.files)
-            self.recorder = Recorder(writer, self.redactor, self.clock, resource, spec.limits)
+            self.recorder = Recorder(writer, self.redactor, self.clock, self.identity, spec.limits)
         except CabtraceError:
             if writer is not None:
                 writer.close()
@@ -143,8 +149,11 @@ class Cell:
 
     def _stages(self) -> tuple[Cause, str]:
         self._setup()
-        self._adapter_run()
-        ended_ns = self.clock.now_ns()
+        try:
+            self._adapter_run()
+        finally:
+            ended_ns = self.clock.now_ns()
+            self._finish_trace()
         self.writer.update(ended_at=iso_utc(ended_ns), duration_s=(ended_ns - self.clock.wall_ns) / 1e9)
         if not self.cancel.event.is_set():
             self._verify()
@@ -162,15 +171,17 @@ class Cell:
             attributes={
                 sc.WORKDIR: paths.workdir,
                 sc.TASK_CATEGORY: spec.task.category,
-                sc.PLUGIN_STACK: [],
-                sc.BEHAVIOR_MODE: "factory",
+                sc.PLUGIN_STACK: [plugin.name for plugin in spec.plugins],
             },
         )
         with self._ending(setup):
             staged = stage_workspace(spec, self.sandbox, paths, self.scratch)
             self.baseline = Baseline.take(staged, self.scratch / "git", ignored=spec.task.ignored, limits=spec.limits)
             self.launch = self._launch()
+            setup.set_attribute(sc.BEHAVIOR_MODE, self.applied.behavior_mode)
             stage_home(self.sandbox, self.launch, paths, self.scratch)
+            box = (spec.agent, self.sandbox, paths, self.launch.env)
+            self.problems += learn_version(*box, self.clock.now_ns, self.cancel.event, self.writer)
             if spec.agent.name == "oracle" and spec.task.solution_dir is not None:
                 self.sandbox.put(spec.task.solution_dir, paths.solution)
 
@@ -189,21 +200,17 @@ class Cell:
             )
             self.proxy.start()
             base_url = self.proxy.base_url(facts.reach_host)
-        launch = spec.agent.launch(
-            LaunchContext(
-                prompt=spec.task.instruction,
-                model=spec.model,
-                base_url=base_url,
-                token=self.token,
-                paths=facts.paths,
-                timeout_s=spec.time_limit_s,
-                sandbox=spec.sandbox,
-                argv=spec.agent_argv,
-            )
-        )
+        self.container_id = self.recorder.ids.reserve()  # the agent is told of the span that it will run in
+        if spec.agent.capabilities.telemetry:
+            trace_id = self.writer.header.trace_id
+            self.telemetry = AgentTelemetry(self.recorder, trace_id, self.container_id, self.token, facts.listen_host)
+            self.telemetry.start()
+        context = launch_context(spec, facts.paths, base_url, self.token)
+        context = joined(context, self.telemetry, facts.reach_host, self.identity)
+        self.applied = apply_plugins(spec.agent, context, spec.plugins)
+        launch = self.applied.launch
         self.argv = self.redactor.argv(launch.argv)
-        agent = AgentInfo(name=spec.agent.name, argv=self.argv, env_keys=tuple(sorted(launch.env)))
-        self.writer.update(agent=agent)
+        self.writer.update(agent=attrs.agent_info(spec, self.applied, self.argv))
         return launch
 
     def _adapter_run(self) -> None:
@@ -212,10 +219,10 @@ class Cell:
             f"{spec.agent.name}:{spec.task.id}",
             sc.SpanKind.ADAPTER_RUN,
             parent=self.root,
-            attributes={sc.TIMEOUT_S: spec.time_limit_s, sc.PLUGIN_STACK: []},
+            attributes={sc.TIMEOUT_S: spec.time_limit_s, sc.PLUGIN_STACK: [p.name for p in spec.plugins]},
         )
         with self._ending(adapter):
-            plugins = attrs.plugin_attributes(spec, self.launch, self.redactor.argv(spec.agent_argv))
+            plugins = attrs.plugin_attributes(spec, self.applied, self.redactor.argv(spec.agent_argv))
             with self.recorder.span("applied_plugins", sc.SpanKind.TOOL_CALL, parent=adapter, attributes=plugins):
                 pass
             self._container(adapter)
@@ -230,6 +237,7 @@ class Cell:
             sc.SpanKind.CONTAINER,
             parent=adapter,
             attributes=attrs.container_attributes(spec, facts, self.argv),
+            span_id=self.container_id,
         )
         with self._ending(span) as failure:
             self.calls = CallRecorder(self.recorder, span, adapter, bodies=spec.bodies)
@@ -266,11 +274,20 @@ class Cell:
                 if self.proxy:
                     self.proxy.stop(_PROXY_GRACE_S)
                 self.calls.close()
+                if self.telemetry:
+                    self.telemetry.stop()
+                    span.set_attributes(self.telemetry.attributes())
             self.completeness = self.completeness.model_copy(update={"terminal_cut_bytes": terminal.cut_bytes})
             failure |= attrs.end_container(span, ending, (self.clock.now_ns() - started_ns) / 1e9)
             self.seen = dataclasses.replace(
                 self.seen, agent_exit_code=ending.exit_code, timed_out=ending.timed_out, cancelled=ending.cancelled
             )
+
+    def _finish_trace(self) -> None:
+        box = (self.spec.agent, self.sandbox, self.facts.paths, self.scratch)
+        self.transcript = harvest(*box, self.writer, self.redactor, self.spec.limits)
+        self.problems += self.transcript.problems
+        self.problems += finish_trace(self.recorder, self.transcript).notes
 
     def _verify(self) -> None:
         spec = self.spec
@@ -312,6 +329,8 @@ class Cell:
         try:
             if self.proxy:
                 self.proxy.stop(0)
+            if self.telemetry:
+                self.telemetry.stop(0)
             self.problems += [f"{path} was not copied: {reason}" for path, reason in self.sandbox.skipped[:_SKIPPED_SHOWN]]
             removed = self.sandbox.close()
         except Exception as error:  # noqa: BLE001 - what could not be removed is said, and the run is closed all the same
@@ -328,7 +347,8 @@ class Cell:
         self.root.set_attribute(sc.TEST_CASE_STATUS, "pass" if cause is Cause.PASSED else "fail")
         passed = cause is Cause.PASSED
         self.recorder.end(self.root, error="" if passed else cause.value, message="" if passed else detail or ending.meaning)
-        self.recorder.close()
+        if not self.recorder.close():
+            self.problems.append("Live export did not end in time; the collector may miss spans, the store has them all.")
         now_ns = self.clock.now_ns()
         header = self.writer.header
         self.writer.close(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from cabtrace.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
+    from cabtrace.agents.plugins import Plugin
     from cabtrace.model.outcome import Cause, Verdict
     from cabtrace.model.run import RunHeader
     from cabtrace.protocols import Agent
@@ -42,6 +43,7 @@ class CellSpec:
     rows: int = 30
     bodies: bool = True
     provisional: bool = False
+    plugins: tuple[Plugin, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)  # name -> value: never to reach the disk
     limits: Limits = DEFAULT
     files: Files | None = None

@@ -18,7 +18,19 @@ if TYPE_CHECKING:
 
 # What the four APIs call the texts that they send in pieces.
 _SPOKEN: Final = frozenset(
-    ("content", "text", "arguments", "partial_json", "delta", "thinking", "reasoning", "reasoning_content", "refusal", "input", "output")
+    (
+        "content",
+        "text",
+        "arguments",
+        "partial_json",
+        "delta",
+        "thinking",
+        "reasoning",
+        "reasoning_content",
+        "refusal",
+        "input",
+        "output",
+    )
 )
 _PLACES: Final = ("type", "index", "output_index", "content_index", "summary_index")
 _MOST_LEVELS: Final = 12

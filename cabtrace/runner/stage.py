@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cabtrace.errors import UsageError
+from cabtrace.protocols import LaunchContext
 from cabtrace.runner.workspace import prepare
 
 if TYPE_CHECKING:
@@ -28,6 +29,20 @@ def stage_workspace(spec: CellSpec, sandbox: Sandbox, paths: SandboxPaths, scrat
     prepare(spec.task, staged, limits=spec.limits)
     sandbox.put(staged, paths.workdir)
     return staged
+
+
+def launch_context(spec: CellSpec, paths: SandboxPaths, base_url: str, token: str) -> LaunchContext:
+    """What the agent is told, but for its telemetry; `base_url` is the proxy's."""
+    return LaunchContext(
+        prompt=spec.task.instruction,
+        model=spec.model,
+        base_url=base_url,
+        token=token,
+        paths=paths,
+        timeout_s=spec.time_limit_s,
+        sandbox=spec.sandbox,
+        argv=spec.agent_argv,
+    )
 
 
 def stage_home(sandbox: Sandbox, launch: Launch, paths: SandboxPaths, scratch: Path) -> None:

@@ -1,4 +1,4 @@
-"""The agent's own telemetry: received for as long as the agent can send, joined to the cell's trace, merged into it at the end."""
+"""The agent's own telemetry: received while the agent can send, joined to the cell's trace, merged into it at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cabtrace.model.log import LogRecord
     from cabtrace.model.span import Attributes, SpanRecord
     from cabtrace.otel.recorder import Recorder
-    from cabtrace.protocols import Transcript, TranscriptToolCall
+    from cabtrace.protocols import LaunchContext, Transcript, TranscriptToolCall
 
 
 class AgentTelemetry:
@@ -132,18 +132,32 @@ class _Cleaned:
         return found
 
 
+def joined(context: LaunchContext, telemetry: AgentTelemetry | None, reach_host: str, cell: Mapping[str, str]) -> LaunchContext:
+    """The context with what an agent needs to send its telemetry; `cell` names the cell in everything that it sends."""
+    if telemetry is None:
+        return context
+    return replace(
+        context,
+        otlp_endpoint=telemetry.endpoint(reach_host),
+        otlp_headers=telemetry.headers,
+        traceparent=telemetry.traceparent,
+        resource_attributes=resource_attributes(cell),
+    )
+
+
 def resource_attributes(attributes: Mapping[str, str]) -> str:
     """`OTEL_RESOURCE_ATTRIBUTES`, by which an agent's records name the cell whatever trace they are in."""
     return ",".join(f"{key}={quote(value, safe='')}" for key, value in attributes.items() if value)
 
 
 def finish_trace(recorder: Recorder, transcript: Transcript | None = None) -> Sealed:
-    """Merges the trace of a run whose agent has ended; see `cabtrace.model.merge`. Never raises because of the store."""
+    """Merges the trace of a run whose agent has ended; see `cabtrace.model.merge`. Never raises."""
     calls = [_clean_call(recorder, call) for call in transcript.tool_calls] if transcript else []
     try:
         return seal_trace(recorder.writer, partial(merge_spans, transcript=calls), limits=recorder.limits)
-    except OSError as error:
-        why = f"The agent's own spans could not be merged into the trace ({error.strerror or error}); it is as it was recorded."
+    except Exception as error:  # noqa: BLE001 - the trace is there as it was recorded, and the run goes on
+        cause = (isinstance(error, OSError) and error.strerror) or f"{type(error).__name__}: {error}"
+        why = f"The agent's own spans could not be merged into the trace ({cause}); it is as it was recorded."
         return Sealed(changed=False, spans_before=0, spans_after=0, bad_lines=0, notes=(why,))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from cabtrace.store.files import Files, sync_directory, write_all
 
 _BLOCK_BYTES = 64 * 1024
+_FENCE = b"!\n"  # also of a piece that only its newline is missing of, no reader must take for a record what was reported lost
 
 
 def end_of_last_line(fd: int) -> int:
@@ -51,30 +52,30 @@ class AppendLog:
         with self._lock:
             if self._fd < 0:
                 raise OSError(errno.EBADF, "closed")
-            if self._torn:
-                record = self._heal() + record
+            fence = _FENCE if self._torn and not self._cut_tail() else b""
+            start = os.fstat(self._fd).st_size if fence else self._good_bytes
             try:
-                written = self._files.write(self._fd, record)
+                written = self._files.write(self._fd, fence + record)
             except OSError:
                 self._torn = os.fstat(self._fd).st_size != self._good_bytes
                 raise
-            if written != len(record):
-                self._torn = True
-                self._heal()
+            if written != len(fence) + len(record):
+                self._torn = os.fstat(self._fd).st_size != self._good_bytes
+                self._cut_tail()
                 raise OSError(errno.ENOSPC, "short write")
-            self._good_bytes += written
+            self._torn = False
+            self._good_bytes = start + written
             if durable:
                 self._files.fdatasync(self._fd)
 
-    def _heal(self) -> bytes:
+    def _cut_tail(self) -> bool:
+        """Takes a torn piece back. Where that cannot be done, a fence must make it a line of its own, which readers skip."""
         try:
             self._files.truncate(self._fd, self._good_bytes)
         except OSError:
-            self._torn = False
-            self._good_bytes = os.fstat(self._fd).st_size
-            return b"\n"  # the torn piece becomes a line of its own, which the reader counts and skips
+            return False
         self._torn = False
-        return b""
+        return True
 
     def rewrite(self, change: Callable[[Path], Iterable[bytes] | None]) -> bool:
         """Replaces the file by what `change` makes of it; False where that is None. Appends wait meanwhile and go to the new one.

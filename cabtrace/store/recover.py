@@ -9,6 +9,7 @@ import orjson
 
 from cabtrace.errors import StoreError
 from cabtrace.model import semconv as sc
+from cabtrace.model.merge import merge_spans
 from cabtrace.model.otlp import ValueEncoder, encode_attributes, span_to_otlp
 from cabtrace.model.outcome import Cause, Verdict
 from cabtrace.model.span import STATUS_ERROR, SpanRecord, SpanState
@@ -19,6 +20,7 @@ from cabtrace.store.files import Files, remove_temporaries, replace_file
 from cabtrace.store.lock import RunLock
 from cabtrace.store.manifest import build_manifest
 from cabtrace.store.reader import RunView
+from cabtrace.store.seal import seal_trace
 
 _LOGS = (layout.TRACE, layout.OPEN, layout.LOGS, layout.TERMINAL, layout.CALLS)
 
@@ -66,6 +68,11 @@ def _recover(run: RunView) -> Recovery:
             log.append(_closing_line(span, end_ns))
         log.sync()
         log.close()
+    warnings = run.header.warnings
+    try:
+        warnings += seal_trace(run.path, merge_spans).notes
+    except OSError as error:
+        warnings += (f"The agent's own spans could not be merged into the trace ({error.strerror or error}).",)
     header = run.header.model_copy(
         update={
             "status": "recovered",
@@ -73,6 +80,7 @@ def _recover(run: RunView) -> Recovery:
             "duration_s": max(0, end_ns - run.start_ns) / 1e9,
             "verdict": run.header.verdict or Verdict.ERROR,
             "cause": run.header.cause or Cause.HARNESS_FAILED,
+            "warnings": warnings,
             "cause_detail": run.header.cause_detail or "the recorder was killed before the cell ended",
         }
     )

@@ -14,7 +14,7 @@ from typing import ClassVar
 from textual.app import App
 from textual.screen import Screen
 
-from cabtrace.errors import CabtraceError
+from cabtrace.errors import EXIT_HARNESS, CabtraceError
 from replay.run import ReplayRun
 from replay.tui.screens.replay import ReplayScreen
 from replay.tui.screens.runs import RunsScreen
@@ -76,4 +76,8 @@ class ReplayApp(App[int]):
 
 def run_app(store: Path, run: Path | None = None, *, at_ns: int | None = None) -> int:
     """Runs the app on this terminal; the exit code. Raises NotARunError or SchemaTooNewError."""
-    return ReplayApp(store, run, at_ns=at_ns).run() or 0
+    app = ReplayApp(store, run, at_ns=at_ns)
+    ended = app.run()
+    if ended is None and app.return_code:  # it crashed: Textual has printed why, after it restored the terminal
+        return EXIT_HARNESS
+    return ended or 0

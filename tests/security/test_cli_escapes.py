@@ -112,9 +112,7 @@ def raw_payload_bytes(shown: bytes) -> set[str]:
 @pytest.fixture(scope="module")
 def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandLine, list[tuple[str, str, Path]]]:
     cabtrace = CommandLine(tmp_path_factory.mktemp("hostile"))
-    runs = [
-        (name, payload, hostile_run(cabtrace.store, payload)) for name, payload in payloads() if storable(payload)
-    ]
+    runs = [(name, payload, hostile_run(cabtrace.store, payload)) for name, payload in payloads() if storable(payload)]
     return cabtrace, runs
 
 
@@ -145,9 +143,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_payload_gets_through_a_command(
-    command: str, hostile_store: tuple[CommandLine, list[tuple[str, str, Path]]]
-) -> None:
+def test_no_payload_gets_through_a_command(command: str, hostile_store: tuple[CommandLine, list[tuple[str, str, Path]]]) -> None:
     cabtrace, runs = hostile_store
     words, code = COMMANDS[command]
 
@@ -321,7 +317,9 @@ def test_odd_values_in_the_scores_break_no_list(name: str, tmp_path: Path) -> No
     results = drive(cabtrace, [["ls"], ["ls", "--json"], ["show", str(run)], ["show", "--json", str(run)], ["verify", str(run)]])
 
     codes = [code for code, _ in results]
-    assert codes[:4] in (["0"] * 4, ["0", "0", "2", "2"]), results[codes.index(next(c for c in codes if c not in "012"))][1][-300:]
+    assert codes[:4] in (["0"] * 4, ["0", "0", "2", "2"]), results[codes.index(next(c for c in codes if c not in "012"))][1][
+        -300:
+    ]
     assert results[0][1].count(b"polyglot") >= 1
 
 

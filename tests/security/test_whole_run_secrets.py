@@ -75,7 +75,7 @@ def leaky_task(folder: Path) -> Path:
     """A task whose prompt, files, environment, tests and solution hold all of them."""
     carriers = [secret.carrier for secret in PLANTED]
     listed = "\n".join(carriers)
-    test_sh = f"cat <<'SECRETS'\n{listed}\nSECRETS\ncat \"$CABTRACE_WORKDIR/notes.txt\"\necho \"$TASK_API_KEY\"\nexit 1\n"
+    test_sh = f'cat <<\'SECRETS\'\n{listed}\nSECRETS\ncat "$CABTRACE_WORKDIR/notes.txt"\necho "$TASK_API_KEY"\nexit 1\n'
     return make_task(
         folder,
         instruction=f"Use these:\n{listed}\n",
@@ -124,7 +124,13 @@ def test_a_finished_run_holds_none(tmp_path: Path, endpoint: str) -> None:
     assert view.header.cause == "agent_error"
     assert len(view.calls()) == 6
     assert sum(view.header.redactions.values()) > 40 * 6
-    for text in (view.terminal_text(10**7), view.patch(), str(view.changes()), str(view.verification()), view.header.task.instruction):
+    for text in (
+        view.terminal_text(10**7),
+        view.patch(),
+        str(view.changes()),
+        str(view.verification()),
+        view.header.task.instruction,
+    ):
         assert "[redacted:" in text
     assert all("[redacted:" in str(view.call_body(call.call_id)) for call in view.calls())
     assert "RuntimeError" in view.terminal_text(10**6)

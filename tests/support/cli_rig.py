@@ -21,6 +21,8 @@ import pytest
 
 PASSING_TEST = "#!/usr/bin/env bash\nexit 0\n"
 FAILING_TEST = "#!/usr/bin/env bash\necho 'expected 1, got 2'\nexit 1\n"
+# A program finds its terminal as /dev/tty too, as it would in a terminal window.
+_OWN_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,9 @@ class CommandLine:
                 process.communicate()
         return Done(process.returncode, out, err)
 
-    def call(self, patch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: str, env: Mapping[str, str] | None = None) -> Done:
+    def call(
+        self, patch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: str, env: Mapping[str, str] | None = None
+    ) -> Done:
         """The same in this process, which is ten times as fast; for calls that end before anything is run."""
         from cabtrace.cli.main import main
 
@@ -124,7 +128,13 @@ def on_terminal(
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen(
-        argv, env=dict(env), cwd=cwd, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+        [sys.executable, "-c", _OWN_TERMINAL, *argv],
+        env=dict(env),
+        cwd=cwd,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
     )
     os.close(terminal)
     seen, deadline = bytearray(), time.monotonic() + timeout_s

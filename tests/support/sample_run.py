@@ -78,12 +78,12 @@ def at(ms: float) -> int:
     return START_NS + round(ms * 1e6)
 
 
-def write_span(writer: RunWriter, span: SpanRecord, resource: Mapping[str, Any] | None = None) -> None:
-    """One line of trace.jsonl."""
+def write_span(writer: RunWriter, span: SpanRecord, resource: Mapping[str, Any] | None = None, *, log: str = "trace") -> None:
+    """One line of trace.jsonl, or of open.jsonl."""
     attributes = encode_attributes(resource or {sc.SERVICE_NAME: "cabtrace"}, ValueEncoder(), [])
     scope_spans = [{"scope": {"name": "cabtrace", "version": "0.1.0"}, "spans": [span_to_otlp(span)]}]
     line = {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": scope_spans}]}
-    writer.append("trace", orjson.dumps(line) + b"\n")
+    writer.append(log, orjson.dumps(line) + b"\n")
 
 
 def build_sample_run(store: Path, *, failing: bool = True) -> Path:

@@ -160,7 +160,15 @@ def test_the_span_panel_tells_everything(run: ReplayRun):
     row = timeline.row(timeline.errors[0].row)
     shown = text(span_panel(timeline, row, row.start_ns))
 
-    for expected in ("execute_tool shell", "✗ error", "exit code 101", "gen_ai.tool.call.arguments", "cargo build", "trace id", "service.name"):
+    for expected in (
+        "execute_tool shell",
+        "✗ error",
+        "exit code 101",
+        "gen_ai.tool.call.arguments",
+        "cargo build",
+        "trace id",
+        "service.name",
+    ):
         assert expected in shown
     group = timeline.row(next(timeline.groups()))
     assert "12 quiet spans" in text(span_panel(timeline, group, 0))
@@ -183,7 +191,14 @@ def test_diff_scores_logs_and_why(run: ReplayRun):
 
 def test_a_run_with_nothing_in_it_says_so_everywhere(tmp_path: Path):
     path = build_sample_run(tmp_path)
-    for name in ("trace.jsonl", "terminal.cast", "calls.jsonl", "workspace.patch", "artifacts/changes.json", "artifacts/verifier.json"):
+    for name in (
+        "trace.jsonl",
+        "terminal.cast",
+        "calls.jsonl",
+        "workspace.patch",
+        "artifacts/changes.json",
+        "artifacts/verifier.json",
+    ):
         (path / name).unlink()
     run = ReplayRun(path)
 

@@ -152,7 +152,9 @@ def test_markers_and_errors_in_order_of_time():
         [
             span("root", 0, 100, kind="cell", failed=True),
             span("call", 10, 20, parent="root", kind="model_call"),
-            span("tool", 30, 40, parent="root", kind="tool_call", failed=True, events=(SpanEvent("exception", BASE_NS + 35 * MS),)),
+            span(
+                "tool", 30, 40, parent="root", kind="tool_call", failed=True, events=(SpanEvent("exception", BASE_NS + 35 * MS),)
+            ),
             span("plug", 45, 46, parent="root", kind="tool_call", name="applied_plugins"),
             span("verify", 50, 60, parent="root", kind="verifier"),
         ]
@@ -175,7 +177,9 @@ def test_markers_and_errors_in_order_of_time():
 
 
 def test_stepping_passes_every_span_once_also_those_that_start_together():
-    timeline = Timeline([span("root", 0, 100, kind="cell"), *(span(f"s{i}", 10, 20, parent="root", kind="container") for i in range(3))])
+    timeline = Timeline(
+        [span("root", 0, 100, kind="cell"), *(span(f"s{i}", 10, 20, parent="root", kind="container") for i in range(3))]
+    )
     order = timeline.order(range(len(timeline)))
 
     seen, row, position = [], 0, 0
@@ -189,7 +193,10 @@ def test_stepping_passes_every_span_once_also_those_that_start_together():
 
 
 def test_depth_and_width_do_not_matter():
-    deep = [span("0", 0, 1000, kind="cell"), *(span(str(i), i % 1000, 1000, parent=str(i - 1), kind="container") for i in range(1, 20_000))]
+    deep = [
+        span("0", 0, 1000, kind="cell"),
+        *(span(str(i), i % 1000, 1000, parent=str(i - 1), kind="container") for i in range(1, 20_000)),
+    ]
     wide = [span("root", 0, 1000, kind="cell"), *(span(f"w{i}", 1, 2, parent="root", kind="container") for i in range(20_000))]
 
     assert Timeline(deep).row(19_999).depth == 19_999

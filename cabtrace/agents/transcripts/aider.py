@@ -14,10 +14,9 @@ from cabtrace.store.lines import read_regular
 
 CHAT = ".aider-cell/chat.md"
 _SAID = re.compile(
-    r"^> (?:Tokens: (?P<sent>[\d.,kM]+) sent, (?:\S+ cache \w+, )*(?P<received>[\d.,kM]+?) received"
+    r"^> (?:Tokens: (?P<sent>\S+) sent, .*?received"
     r"|Applied edit to (?P<edited>.+?)|Aider v(?P<version>\S+))\.?(?: Cost:.*)? *$"
 )
-_EXACT = re.compile(r"[\d,]+")
 
 
 def read(folder: Path) -> Transcript:
@@ -38,16 +37,12 @@ def _line(line: str, collected: Collected) -> None:
     found = _SAID.match(line[:2_000]) if line.startswith("> ") else None
     if found is None:
         return
-    sent, received, edited, version = found.group("sent", "received", "edited", "version")
+    sent, edited, version = found.group("sent", "edited", "version")
     if version:
         collected.version = version
     elif edited:
         arguments = orjson.dumps({"path": edited}).decode()
         collected.call(f"edit-{len(collected.calls) + 1}", name="edit", arguments=arguments, result=line[2:].strip())
     elif sent:
-        # From a thousand on it rounds, and a rounded figure is not a count.
-        collected.model_call(str(len(collected.usage)), _count(sent), _count(received))
-
-
-def _count(words: str) -> int | None:
-    return int(words.replace(",", "")) if _EXACT.fullmatch(words) and len(words) < 20 else None
+        # Its figures are guesses of its own where it streams, and rounded from a thousand on: no counts.
+        collected.model_call(str(len(collected.usage)), None, None)

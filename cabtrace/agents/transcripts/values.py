@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -88,7 +87,7 @@ def ms_ns(value: object) -> int | None:
 
 
 def _scaled(value: object, factor: int) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _YEAR_2200_NS:
         return None
     return _plausible(value * factor if isinstance(value, int) else round(value * 10**6) * (factor // 10**6))
 

@@ -40,7 +40,9 @@ def merge_calls(work: Work) -> None:
     for call in proxied:
         maker = makers.get(call.span_id)
         if maker and work.spans[call.span_id] is call:
-            above = parents[maker] if maker in taken else maker
+            above: str | None = maker
+            if maker in taken or _is_proxied(work.spans[maker]):  # that span is another request of the same call
+                above = parents[maker]
             work.put(replace(call, parent_id=work.current_id(above) if above else call.parent_id))
 
 

@@ -105,18 +105,18 @@ def _merge_transcript(work: Work, transcript: Sequence[ToolCallLike]) -> None:
         work.put(with_transcript(entry.span, found.call, found.key))
         work.notes["tool_calls"] += 1
     done_keys = {t.key for _, t in pairs}
+    untimed = 0
     for item in told:
-        if item.key not in done_keys:
-            _add(work, item)
-
-
-def _add(work: Work, item: _Told) -> None:
-    span = from_transcript(work.trace_id, item.call, item.key)
-    if span is None:
-        work.notes["untimed_tool_calls"] += 1
-    else:
-        work.put(span)
-        work.notes["transcript_only"] += 1
+        if item.key in done_keys:
+            continue
+        span = from_transcript(work.trace_id, item.call, item.key)
+        if span is None:
+            untimed += 1
+        else:
+            work.put(span)
+            work.notes["transcript_only"] += 1
+    if untimed:
+        work.notes["untimed_tool_calls"] = untimed
 
 
 def _is_tool_call(span: SpanRecord) -> bool:

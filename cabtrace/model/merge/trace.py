@@ -15,10 +15,7 @@ from cabtrace.model.span import SpanLink, SpanRecord
 
 _ROUNDS = 8
 _WORDS: Mapping[str, str] = {
-    "calls": "model calls were recorded by the proxy and by the agent, and are one span each",
     "promoted": "model calls are known from the agent's own telemetry only",
-    "tool_calls": "tool calls were put together from several sources",
-    "transcript_only": "tool calls are known from the agent's transcript only",
     "untimed_tool_calls": "tool calls of the agent's transcript have no time, and no span",
     "synthetic": "spans that others name as their parent never arrived; spans marked as synthetic stand for them",
     "cycles": "spans claimed to be their own ancestors",
@@ -27,14 +24,14 @@ _WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """`counts` says how often what was done; `notes` the same in words."""
+    """`counts` says how often what was done."""
 
     spans: tuple[SpanRecord, ...]
     counts: Mapping[str, int]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One sentence for each thing that was done."""
+        """What a reader should know of the trace, one sentence each."""
         return tuple(f"{count} {_WORDS[key]}." for key, count in sorted(self.counts.items()) if key in _WORDS)
 
 

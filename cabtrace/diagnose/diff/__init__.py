@@ -1,0 +1,1 @@
+"""Two runs beside each other: what aligns, what differs, and where they parted."""

@@ -1,0 +1,1 @@
+"""The rules: each a pure function of a run's evidence."""

@@ -1,0 +1,113 @@
+"""The spans of a run one after another, however many there are: two passes over the file, ids only in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from cabtrace.model import semconv as sc
+from cabtrace.model.otlp import spans_from_line
+from cabtrace.model.otlp_lines import span_line
+from cabtrace.model.span import SpanRecord
+from cabtrace.store import layout
+from cabtrace.store.lines import LineFile, nests_deeper
+
+if TYPE_CHECKING:
+    from cabtrace.store.reader import RunView
+
+RUNNING = "cabtrace.running"  # on a span of a run that is still being recorded
+_BROKEN = (ValueError, KeyError, TypeError, AttributeError)
+_MOST_LEVELS = 200
+
+
+@dataclass(slots=True)
+class SpanSource:
+    """What the first pass found: which lines are good, which were recorded twice, which spans never ended."""
+
+    path: Path
+    spans: int = 0
+    latest_ns: int = 0  # the last instant that a span tells of
+    bad_lines: list[int] = field(default_factory=list)
+    skipped: set[int] = field(default_factory=set)
+    unended: list[SpanRecord] = field(default_factory=list)
+
+    def lines(self) -> Iterator[bytes]:
+        """The spans as OTLP/JSON lines, as recorded; one that never ended says so and ends at the last known instant."""
+        for line in LineFile(self.path / layout.TRACE).new_lines():
+            if line.number not in self.skipped:
+                yield line.data + b"\n"
+        for span in self.unended:
+            yield span_line(span)
+
+    def records(self) -> Iterator[SpanRecord]:
+        """The same spans decoded, in the order of the file."""
+        for line in LineFile(self.path / layout.TRACE).new_lines():
+            if line.number not in self.skipped:
+                yield from spans_from_line(orjson.loads(line.data))
+        yield from self.unended
+
+
+def span_source(run: RunView) -> SpanSource:
+    """Reads a run's trace once, to know what is in it. A line that is no span is left out and counted."""
+    source = SpanSource(run.path)
+    seen, repeated = set[int](), set[int]()
+    for line in LineFile(run.path / layout.TRACE).new_lines():
+        try:
+            ids, last_ns = _identify(line.data)
+        except _BROKEN:
+            source.bad_lines.append(line.number)
+            source.skipped.add(line.number)
+            continue
+        source.latest_ns = max(source.latest_ns, last_ns)
+        for number in ids:
+            (repeated if number in seen else seen).add(number)
+    if repeated:
+        _skip_all_but_the_last(source, repeated)
+    source.unended = list(_unended(run, seen, source.latest_ns))
+    source.spans = len(seen) + len(source.unended)
+    return source
+
+
+def _identify(data: bytes) -> tuple[list[int], int]:
+    value = orjson.loads(data)
+    if data.count(b"{") + data.count(b"[") > _MOST_LEVELS and nests_deeper(value, _MOST_LEVELS):
+        raise ValueError("nests too deep")
+    ids, last_ns = [], 0
+    for resource_spans in value["resourceSpans"]:
+        for scope_spans in resource_spans["scopeSpans"]:
+            for span in scope_spans["spans"]:
+                ids.append(int(span["spanId"], 16))
+                int(span["traceId"], 16)
+                last_ns = max(last_ns, int(span.get("endTimeUnixNano") or 0))
+    return ids, last_ns
+
+
+def _skip_all_but_the_last(source: SpanSource, repeated: set[int]) -> None:
+    """Where a span was recorded twice the later line counts; only lines of one span, as our own writer makes them, are left out."""
+    latest: dict[int, int] = {}
+    for line in LineFile(source.path / layout.TRACE).new_lines():
+        if line.number in source.skipped:
+            continue
+        ids, _ = _identify(line.data)
+        if len(ids) == 1 and ids[0] in repeated:
+            if ids[0] in latest:
+                source.skipped.add(latest[ids[0]])
+            latest[ids[0]] = line.number
+
+
+def _unended(run: RunView, ended: set[int], latest_ns: int) -> Iterator[SpanRecord]:
+    found: dict[int, SpanRecord] = {}
+    for line in LineFile(run.path / layout.OPEN).new_lines():
+        try:
+            for span in spans_from_line(orjson.loads(line.data)):
+                found[int(span.span_id, 16)] = span
+        except _BROKEN:
+            continue
+    marker: Mapping[str, bool] = {RUNNING: True} if run.live else {sc.ABORTED: True}
+    for number, span in found.items():
+        if number not in ended:
+            yield replace(span, end_ns=max(span.start_ns, latest_ns), attributes={**span.attributes, **marker})

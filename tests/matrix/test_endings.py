@@ -1,0 +1,100 @@
+"""Real CLIs that do not come to an end of their own: what their record holds all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cabtrace.modelserver.script import Script
+from cabtrace.runner.sandbox.owner import RUN_VARIABLE
+from tests.support.matrix import Cell, need, roots_and_orphans, run
+
+pytestmark = [pytest.mark.matrix, pytest.mark.slow, pytest.mark.xdist_group("matrix")]
+AGENTS = ("claude-code", "codex", "copilot")
+# The first answer asks for a command; the second never comes.
+HANGS = Script.model_validate(
+    {
+        "schema_version": "1",
+        "model": [
+            {
+                "name": "scripted/hangs",
+                "turn": [
+                    {
+                        "text": "I will create the file.",
+                        "tool_call": [{"name": "*", "arguments": {"command": "printf 'hello\\n' > hello.txt && cat hello.txt"}}],
+                    },
+                    {"text": "never said", "fault": {"hang_s": 600}},
+                ],
+            }
+        ],
+    }
+)
+
+
+def what_was_finished_is_complete(cell: Cell) -> None:
+    calls = cell.run.calls()
+    assert [call.incomplete for call in calls] == [False, True]
+    assert calls[0].usage.input
+    assert calls[0].finish_reasons
+    assert calls[0].latency_ms
+    assert calls[1].request_hash == cell.model_requests[1].request_hash
+
+    tool = next(tool for tool in cell.tools() if "hello" in tool.text("gen_ai.tool.call.arguments"))
+    assert "hello" in tool.text("gen_ai.tool.call.result")
+    assert "transcript" in tool.attributes["cabtrace.tool.sources"]
+    assert tool.end_ns is not None
+    assert tool.end_ns > tool.start_ns
+
+    roots, orphans = roots_and_orphans(cell.run)
+    assert len(roots) == 1
+    assert orphans == []
+    assert not cell.run.aborted
+    assert cell.result.header.completeness.lost.total == 0
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_hung_on_a_model_call_and_ended_by_the_time_limit(agent: str, tmp_path: Path) -> None:
+    need(agent)
+
+    cell = run(agent, tmp_path, scripts=(HANGS,), model="scripted/hangs", timeout_s=25.0)
+
+    assert cell.result.cause == "timeout"
+    assert cell.result.header.timed_out
+    what_was_finished_is_complete(cell)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_killed_while_a_model_call_hangs(agent: str, tmp_path: Path) -> None:
+    need(agent)
+    killer = threading.Thread(target=kill_once_the_file_is_there, args=(tmp_path / "scratch",), daemon=True)
+    killer.start()
+
+    cell = run(agent, tmp_path, scripts=(HANGS,), model="scripted/hangs", timeout_s=120.0)
+
+    assert cell.result.header.exit_code == 128 + signal.SIGKILL
+    assert not cell.result.header.timed_out
+    what_was_finished_is_complete(cell)
+
+
+def kill_once_the_file_is_there(scratch: Path) -> None:
+    """SIGKILL for every process of the cell, once its tool has run and the second call is on its way."""
+    deadline = time.monotonic() + 110
+    while time.monotonic() < deadline:
+        written = next(iter(scratch.glob("*/box/workdir/hello.txt")), None)
+        if written is not None and written.read_text() == "hello\n":
+            time.sleep(2)  # for the second call to reach the server; later is as good
+            run_id = written.parents[2].name
+            for process in psutil.process_iter():
+                try:
+                    if process.pid != os.getpid() and run_id in process.environ().get(RUN_VARIABLE, ""):
+                        process.kill()
+                except psutil.Error:
+                    continue
+            return
+        time.sleep(0.05)

@@ -1,0 +1,112 @@
+"""A run that is being recorded: followed, paused, caught up with, and seen to its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cabtrace.model.ids import CellId
+from cabtrace.model.outcome import Cause, Verdict
+from cabtrace.store.cast import CastHeader
+from cabtrace.store.writer import RunWriter, allocate_attempt
+from replay.run import ReplayRun
+from replay.session import Session
+from replay.tui.screens.replay import ReplayScreen
+from tests.support.pilot import Driver, drive
+from tests.support.sample_run import START_NS, _header, at, write_span
+from tests.support.spans import span
+
+MS = 1_000_000
+
+
+class Recording:
+    """A run under way: a cell that has begun, and what a test adds to it."""
+
+    def __init__(self, store: Path) -> None:
+        cell = CellId("demo", "agent", "model", "task")
+        self.path, attempt = allocate_attempt(store, cell)
+        self.writer = RunWriter(self.path, _header(cell, attempt))
+        self.writer.start_terminal(CastHeader(40, 5), START_NS)
+        self._count = 0
+        write_span(self.writer, replace(span("f" * 16, kind="cell"), start_ns=START_NS), log="open")
+
+    def add(self, start_ms: int, end_ms: int, kind: str = "model_call", said: str = "") -> None:
+        self._count += 1
+        record = span(f"{self._count:016x}", parent="f" * 16, kind=kind, name=f"{kind} {self._count}")
+        write_span(self.writer, replace(record, start_ns=at(start_ms), end_ns=at(end_ms)))
+        if said:
+            self.writer.terminal(at(end_ms), "o", said)
+
+
+@pytest.fixture
+def recording(tmp_path: Path):
+    run = Recording(tmp_path)
+    yield run
+    run.writer.close()
+
+
+def test_a_live_run_is_followed_until_the_user_looks_elsewhere(recording: Recording):
+    recording.add(0, 100)
+    session = Session(ReplayRun(recording.path), lambda: 0)
+    assert session.snapshot.live
+    assert session.position_ns == 100 * MS
+
+    recording.add(100, 250)
+    assert session.run.refresh()
+    session.refresh()
+    assert session.position_ns == 250 * MS
+
+    session.step_span(-1)
+    place = session.position_ns
+    recording.add(300, 400)
+    session.run.refresh()
+    session.refresh()
+    assert (session.position_ns, session.clock.duration_ns) == (place, 400 * MS)
+    session.end()
+    assert session.clock.following
+
+
+def test_what_is_folded_and_selected_stays_so_while_rows_move(recording: Recording):
+    for i in range(8):
+        recording.add(10 + i, 11 + i, kind="agent")
+    recording.add(50, 60)
+    session = Session(ReplayRun(recording.path), lambda: 0)
+    group = next(session.snapshot.timeline.groups())
+    session.select(group)
+    session.activate()
+    session.step_time(-5 * MS)
+    chosen = session.selected_row.span.span_id
+
+    recording.add(1, 2, kind="task_setup")  # recorded late: every row moves down
+    session.run.refresh()
+    session.refresh()
+
+    assert session.folded == set()
+    assert session.selected_row.span.span_id == chosen
+    assert len(session.visible) == len(session.snapshot.timeline)
+
+
+def test_the_screen_shows_what_comes_and_how_it_ends(tmp_path: Path, recording: Recording):
+    recording.add(0, 100, said="first words\r\n")
+
+    async def script(driver: Driver) -> None:
+        screen = driver.app.screen
+        assert isinstance(screen, ReplayScreen)
+        assert "⏺ LIVE" in driver.text()
+        recording.add(120, 240, said="second words\r\n")
+        screen._poll()
+        await driver.settle()
+        assert "second words" in driver.text()
+        assert "00:00.240 / 00:00.240" in driver.text()
+        recording.add(300, 360, kind="verifier")
+        recording.writer.close(status="finished", verdict=Verdict.PASSED, cause=Cause.PASSED)
+        screen._poll()
+        await driver.settle()
+        assert "✓ PASS" in driver.text()
+        assert "⏺" not in driver.text()
+        await driver.press("home")
+        assert "first words" not in driver.text()
+
+    drive(script, tmp_path, recording.path)
