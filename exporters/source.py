@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RUNNING = "cabtrace.running"  # on a span of a run that is still being recorded
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError)
 _MOST_LEVELS = 200
+_MOST_TRACES = 64
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class SpanSource:
     path: Path
     spans: int = 0
     latest_ns: int = 0  # the last instant that a span tells of
+    trace_ids: dict[str, None] = field(default_factory=dict)  # in the order of the file, the first of them only
     bad_lines: list[int] = field(default_factory=list)
     skipped: set[int] = field(default_factory=set)
     unended: list[SpanRecord] = field(default_factory=list)
@@ -57,11 +59,13 @@ def span_source(run: RunView) -> SpanSource:
     seen, repeated = set[int](), set[int]()
     for line in LineFile(run.path / layout.TRACE).new_lines():
         try:
-            ids, last_ns = _identify(line.data)
+            ids, traces, last_ns = _identify(line.data)
         except _BROKEN:
             source.bad_lines.append(line.number)
             source.skipped.add(line.number)
             continue
+        if len(source.trace_ids) < _MOST_TRACES:
+            source.trace_ids.update(dict.fromkeys(traces))
         source.latest_ns = max(source.latest_ns, last_ns)
         for number in ids:
             (repeated if number in seen else seen).add(number)
@@ -69,30 +73,36 @@ def span_source(run: RunView) -> SpanSource:
         _skip_all_but_the_last(source, repeated)
     source.unended = list(_unended(run, seen, source.latest_ns))
     source.spans = len(seen) + len(source.unended)
+    for span in source.unended:
+        source.trace_ids.setdefault(span.trace_id)
+    if run.header.trace_id in source.trace_ids:  # the run's own comes first
+        source.trace_ids = {run.header.trace_id: None, **source.trace_ids}
     return source
 
 
-def _identify(data: bytes) -> tuple[list[int], int]:
+def _identify(data: bytes) -> tuple[list[int], list[str], int]:
+    """Span ids, trace ids and latest end of a line. Raises what a line that is no span makes it raise."""
     value = orjson.loads(data)
     if data.count(b"{") + data.count(b"[") > _MOST_LEVELS and nests_deeper(value, _MOST_LEVELS):
         raise ValueError("nests too deep")
-    ids, last_ns = [], 0
+    ids, traces, last_ns = [], [], 0
     for resource_spans in value["resourceSpans"]:
         for scope_spans in resource_spans["scopeSpans"]:
             for span in scope_spans["spans"]:
                 ids.append(int(span["spanId"], 16))
                 int(span["traceId"], 16)
+                traces.append(str(span["traceId"]).lower())
                 last_ns = max(last_ns, int(span.get("endTimeUnixNano") or 0))
-    return ids, last_ns
+    return ids, traces, last_ns
 
 
 def _skip_all_but_the_last(source: SpanSource, repeated: set[int]) -> None:
-    """Where a span was recorded twice the later line counts; only lines of one span, as our own writer makes them, are left out."""
+    """Where a span was recorded twice the later line counts; only lines of one span, as our writer makes them, go."""
     latest: dict[int, int] = {}
     for line in LineFile(source.path / layout.TRACE).new_lines():
         if line.number in source.skipped:
             continue
-        ids, _ = _identify(line.data)
+        ids, _, _ = _identify(line.data)
         if len(ids) == 1 and ids[0] in repeated:
             if ids[0] in latest:
                 source.skipped.add(latest[ids[0]])

@@ -58,7 +58,8 @@ def apply_plugins(
 
     A plugin is applied whole or not at all. It is skipped where it is for other agents, needs a variable that is not set
     here, or would change what the adapter itself sets: the endpoint, the key, the telemetry. A later plugin may change what
-    an earlier one set. JSON files of the same name are merged.
+    an earlier one set. JSON files of the same name are merged. Extra arguments come after the user's own, which for the agent
+    `command` begin with the program.
     """
     own = agent.launch(context)
     applied: list[Plugin] = []
@@ -72,7 +73,7 @@ def apply_plugins(
     if not applied:
         return Applied(own, (), tuple(skipped))
     extra = tuple(_filled(word, context) for plugin in applied for word in plugin.argv)
-    launch = agent.launch(dataclasses.replace(context, argv=(*extra, *context.argv)))
+    launch = agent.launch(dataclasses.replace(context, argv=(*context.argv, *extra)))
     env, files = dict(launch.env), dict(launch.files)
     for plugin in applied:
         env |= {key: environ[key] for key in plugin.env_from}

@@ -148,7 +148,8 @@ def _tools(found: Comparison) -> Iterator[str]:
     if not found.tools:
         return
     same = sum(bool(s.left_id and s.right_id) for s in found.tools)
-    yield f"Tool calls: {same} in both, {sum(not s.right_id for s in found.tools)} only in A, {sum(not s.left_id for s in found.tools)} only in B"
+    left, right = (sum(not getattr(s, side) for s in found.tools) for side in ("right_id", "left_id"))
+    yield f"Tool calls: {same} in both, {left} only in A, {right} only in B"
     for step in found.tools[:_TOOLS_SHOWN]:
         sign = " " if step.left_id and step.right_id else "-" if step.left_id else "+"
         yield f"  {sign} {step.call[:160]}"

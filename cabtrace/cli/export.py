@@ -33,7 +33,10 @@ class ExportGroup(click.Group):
         from exporters.registry import HELP
 
         with formatter.section("Targets and formats"):
-            own = [("otlp", "Any OTLP backend: Jaeger, Tempo, the Collector, Phoenix, …"), ("verify", "What a backend kept of it.")]
+            own = [
+                ("otlp", "Any OTLP backend: Jaeger, Tempo, the Collector, Phoenix, …"),
+                ("verify", "What a backend kept of it."),
+            ]
             formats = [(name, HELP.get(name, "From another package.")) for name in self.list_commands(ctx) if name not in _OWN]
             formatter.write_dl(own + formats)
 
@@ -43,13 +46,12 @@ class ExportGroup(click.Group):
             import difflib
 
             close = difflib.get_close_matches(args[0], known, 1)
-            ctx.fail(f"There is no export format {args[0]!r}. {f'Did you mean {close[0]}?' if close else 'Known are: ' + ', '.join(known)}")
+            meant = f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known)}."
+            ctx.fail(f"There is no export format {args[0]!r}. {meant}")
         return super().resolve_command(ctx, args)
 
 
-@click.group(
-    "export", cls=ExportGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.group("export", cls=ExportGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--resume", is_flag=True, help="Send what earlier exports could not deliver.")
 @store_option
 @click.pass_context

@@ -104,5 +104,3 @@ def _place(temporary: Path, target: Path, *, force: bool) -> None:
             temporary.replace(target)
             return
         raise
-
-

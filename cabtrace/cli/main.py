@@ -22,6 +22,8 @@ COMMANDS = {
     "export": ("export", "Export a run: to Jaeger, Tempo, any OTLP backend, or a file in another format."),
     "diff": ("diff", "Compare two runs, and show where they parted."),
     "triage": ("triage", "Group the failing cells of the store by what went wrong."),
+    "outbox": ("outbox", "List exports that are not finished."),
+    "rerun": ("rerun", "Run a cell again on its recorded model answers, offline."),
     "verify": ("verify", "Hold a run against its manifest and its formats."),
     "recover": ("recover", "Close a run whose recorder was killed."),
     "gc": ("gc", "Remove what killed runs left behind: containers, processes, folders."),

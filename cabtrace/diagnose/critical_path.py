@@ -71,7 +71,7 @@ def _walk(root: SpanRecord, children: dict[str, list[SpanRecord]], end_ns: int) 
 
 
 def shares(sections: Sequence[Section]) -> dict[str, float]:
-    """Parts of the path by what was worked on: `model`, `tools`, `harness`, `idle` (the agent itself, or nothing); they add up to 1."""
+    """Parts of the path: `model`, `tools`, `harness`, `idle` (the agent itself, or nothing). They add up to 1."""
     taken = dict.fromkeys(("model", "tools", "harness", "idle"), 0)
     for section in sections:
         taken[_kind(section.span)] += section.end_ns - section.start_ns

@@ -18,7 +18,8 @@ _RULES: Final = (
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\b"), "<time>"),
     (
         re.compile(
-            r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? +\d{1,2}"
+            r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +)?"
+            r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? +\d{1,2}"
             r"(?:,? +\d\d:\d\d(?::\d\d)?)?(?: +[A-Z]{3,4})?(?:,? +\d{4})?\b"
         ),
         "<time>",
@@ -34,7 +35,7 @@ _RULES: Final = (
     (re.compile(r"\bduration_ms:? \d+(?:\.\d+)?"), "duration_ms <duration>"),
     (re.compile(r"(?<=/)(?:tmp\.?[A-Za-z0-9_]{6,12}|pytest-\d+|pytest-of-\w+)(?=$|[/\s\"':;,)])"), "<temporary>"),
     (re.compile(r"\b(pid|PID|process)([ =:]+)\d+\b"), r"\1\2<pid>"),
-    (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "<hex>"),
+    (re.compile(r"(?<![\w-])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{12}(?![\w-])|\b(?:[a-z]+_)?[0-9a-fA-F]{16,}\b"), "<hex>"),
 )
 _NAMES: Final = re.compile(r"[0-9a-fA-F]{8,}|\d+|(?<=[/ ])tmp\S+")
 _WORTH_A_LOOK: Final = re.compile(r"\d|tmp|redacted")

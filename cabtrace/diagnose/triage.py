@@ -63,7 +63,7 @@ def _signature(run: Evidence, diagnosis: Diagnosis) -> str:
     rule = diagnosis.cause.rule
     if rule in ("tests_failed", "unchecked_fix") and (failing := _failing(run.verification)):
         more = f" and {len(failing) - _TESTS_SHOWN} more" if len(failing) > _TESTS_SHOWN else ""
-        return plain(", ".join(failing[:_TESTS_SHOWN])) + more
+        return plain(", ".join(failing[:_TESTS_SHOWN]), numbers=False) + more
     if rule in ("ignored_tool_error", "disk_full", "out_of_memory", "loop", "tool_hung"):
         use = next((u for u in run.tools if u.span_id == diagnosis.cause.span_id), None)
         return plain(use.program if use else diagnosis.cause.sentence)

@@ -124,6 +124,7 @@ class RunHeader(_Part):
     timed_out: bool = False
     verifier_exit_code: int | None = None
     provisional: bool = False
+    rerun_of: str = ""  # run id of the run whose recorded answers this one was given
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)  # axis -> {version, value, values, inputs}
     completeness: Completeness = Completeness()
     redactions: dict[str, int] = Field(default_factory=dict)  # rule -> count, no values

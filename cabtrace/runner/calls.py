@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cabtrace.otel.recorder import Recorder
     from cabtrace.runner.proxy.sink import CallRequest
 
+_REPORTS: Final = "/analytics/"  # where Codex tells its provider what a turn cost
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -38,6 +39,7 @@ class CallRecorder:
         self.count = 0
         self.answered = 0
         self.unrecorded_requests = 0
+        self.doubtful_requests = 0
         self.rejections: dict[str, int] = {}
         self.input_tokens = 0
         self.output_tokens = 0
@@ -60,9 +62,10 @@ class CallRecorder:
         return call
 
     def unrecorded(self, method: str, path: str) -> None:
-        """A path of no known API was passed through."""
+        """A path of no known API was passed through; it may have been a model call, unless it is of a kind that none is."""
         with self._mutex:
             self.unrecorded_requests += 1
+            self.doubtful_requests += method == "POST" and _REPORTS not in path
 
     def rejected(self, reason: str) -> None:
         """A request was refused."""
@@ -222,7 +225,7 @@ def response_attributes(facts: ResponseFacts, status: int | None, chunks: int, b
 def call_completeness(calls: CallRecorder) -> dict[str, Any]:
     """Whether every model call is on record: `unknown` while the agent made none that we saw."""
     other = calls.unrecorded_requests
-    state = "unknown" if not calls.count else "partial" if other or calls.rejections else "complete"
+    state = "unknown" if not calls.count else "partial" if calls.doubtful_requests or calls.rejections else "complete"
     return {"model_calls": state, "unrecorded_requests": other + sum(calls.rejections.values())}
 
 

@@ -126,6 +126,7 @@ class Cell:
             timeout_s=spec.time_limit_s,
             clock=self.clock.to_model(),
             provisional=spec.provisional,
+            rerun_of=spec.rerun_of,
             warnings=tuple(self.redactor.text(w) for w in spec.task.unsupported),
         )
         self.identity = {sc.RUN_ID: self.run_id, sc.CELL_ID: str(cell)}
@@ -159,7 +160,8 @@ class Cell:
             self._verify()
         refused = self._score()
         self.seen = dataclasses.replace(self.seen, refused=refused)
-        return decide(self.seen)
+        cause, detail = decide(self.seen)
+        return cause, self.cancel.sentence if cause is Cause.CANCELLED and self.cancel.sentence else detail
 
     def _setup(self) -> None:
         spec, paths = self.spec, self.facts.paths

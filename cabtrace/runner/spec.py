@@ -43,6 +43,7 @@ class CellSpec:
     rows: int = 30
     bodies: bool = True
     provisional: bool = False
+    rerun_of: str = ""
     plugins: tuple[Plugin, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)  # name -> value: never to reach the disk
     limits: Limits = DEFAULT
@@ -102,8 +103,10 @@ class Cancel:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.reason = ""
+        self.sentence = ""
 
-    def set(self, reason: str) -> None:
-        """The cell ends as `cancelled`."""
-        self.reason = self.reason or reason
+    def set(self, reason: str, sentence: str = "") -> None:
+        """The cell ends as `cancelled`; the sentence, where there is one, is its detail."""
+        if not self.event.is_set():
+            self.reason, self.sentence = reason, sentence
         self.event.set()

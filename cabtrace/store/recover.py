@@ -37,7 +37,7 @@ class Recovery:
 def recover(path: Path) -> Recovery:
     """Closes the run at `path`. Raises StoreError when it is still being recorded or cannot be written."""
     run = RunView(path)
-    if run.header.status != "running":
+    if run.header.status != "running" and not (path / layout.LOCK).exists():
         return Recovery(already_closed=True, closed_spans=0, cut_bytes={})
     try:
         lock = RunLock(path)
@@ -46,11 +46,20 @@ def recover(path: Path) -> Recovery:
     except OSError as error:
         raise StoreError(f"{path} cannot be written ({error.strerror}).") from error
     try:
-        return _recover(run)
+        return _recover(run) if run.header.status == "running" else _seal(run)
     except OSError as error:
         raise StoreError(f"{path} could not be recovered ({error.strerror}); nothing was lost.") from error
     finally:
         lock.release()
+
+
+def _seal(run: RunView) -> Recovery:
+    """Of a recorder that died between its last run.json and the end of its work: only the seal may be missing."""
+    (run.path / layout.RESERVE).unlink(missing_ok=True)
+    remove_temporaries(run.path)
+    if not (run.path / layout.MANIFEST).exists():
+        replace_file(Files(), run.path / layout.MANIFEST, orjson.dumps(build_manifest(run.path)))
+    return Recovery(already_closed=False, closed_spans=0, cut_bytes={})
 
 
 def _recover(run: RunView) -> Recovery:

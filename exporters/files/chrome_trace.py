@@ -1,4 +1,4 @@
-"""Chrome's trace format, which ui.perfetto.dev opens. Slices of one track must nest, so overlapping spans get tracks of their own."""
+"""Chrome's trace format, which ui.perfetto.dev opens. Slices of a track must nest: overlapping spans get tracks of their own."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def _fits(stack: list[int], start_ns: int, end_ns: int) -> bool:
     return not stack or stack[-1] >= end_ns
 
 
-def _events(
-    run: RunView, spans: Sequence[SpanRecord], lanes: Sequence[int], origin_ns: int, end_ns: int
-) -> Iterator[bytes]:
+def _events(run: RunView, spans: Sequence[SpanRecord], lanes: Sequence[int], origin_ns: int, end_ns: int) -> Iterator[bytes]:
     yield _metadata("process_name", 0, run.header.cell_id)
     for lane in range(1, max(lanes, default=0) + 1):
         yield _metadata("thread_name", lane, "run" if lane == 1 else f"in parallel {lane - 1}")
@@ -93,7 +91,9 @@ def _events(
         yield _event("X", lane, span.name, span.start_ns - origin_ns, str(span.attributes.get(sc.SPAN_KIND, "span")), arguments,
                      b',"dur":' + microseconds(ends - span.start_ns))  # fmt: skip
         for event in span.events:
-            yield _event("i", lane, event.name, event.time_ns - origin_ns, "event", _arguments(event.attributes.items()), b',"s":"t"')
+            yield _event(
+                "i", lane, event.name, event.time_ns - origin_ns, "event", _arguments(event.attributes.items()), b',"s":"t"'
+            )
 
 
 def _metadata(name: str, lane: int, value: str) -> bytes:

@@ -59,7 +59,10 @@ def _facts(run: RunView) -> str:
         ("detail", code(header.cause_detail, max_chars=500)),
         ("agent", f"{code(header.agent.name)} {code(header.agent.version)}" if header.agent.version else code(header.agent.name)),
         ("model", code(header.model)),
-        ("sandbox", f"{code(header.sandbox.kind)} {code(header.sandbox.image)}" if header.sandbox.image else code(header.sandbox.kind)),
+        (
+            "sandbox",
+            f"{code(header.sandbox.kind)} {code(header.sandbox.image)}" if header.sandbox.image else code(header.sandbox.kind),
+        ),
         ("started", code(header.started_at)),
         ("duration", "unknown" if header.duration_s is None else f"{header.duration_s:.3f} s"),
         ("model calls", str(len(run.calls()))),

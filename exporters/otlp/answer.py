@@ -12,7 +12,7 @@ _MESSAGE_CHARS = 500
 
 
 class Outcome(StrEnum):
-    """`unavailable`: try again; `refused`: this data; `failed`: the receiver broke on it; `misdirected`: not as this is set up."""
+    """`unavailable`: try again; `refused`: this data; `failed`: the receiver broke on it; `misdirected`: not as set up."""
 
     ACCEPTED = "accepted"
     UNAVAILABLE = "unavailable"

@@ -19,8 +19,6 @@ _FRAME_BYTES: Final = 32  # tags and lengths around a span, at most
 _SHRUNK_VALUE_BYTES: Final = (64 * 1024, 4 * 1024, 256)
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A span as bytes. `record` is kept so that it can be made smaller; resource and scope are bytes too, shared."""
@@ -85,7 +83,11 @@ class Encoder:
         return replace(encoded, data=data)
 
     def _resource(self, attributes: Attributes) -> bytes:
-        key = orjson.dumps(list(attributes.items()), default=repr) if _plain(attributes) else repr(attributes).encode("utf-8", "replace")
+        key = (
+            orjson.dumps(list(attributes.items()), default=repr)
+            if _plain(attributes)
+            else repr(attributes).encode("utf-8", "replace")
+        )
         found = self._resources.get(key)
         if found is None:
             found = self._resources[key] = self.codec.resource(attributes)

@@ -56,7 +56,7 @@ class ContentFilter:
         self._known: dict[str, bool] = {}
 
     def attributes(self, attributes: Attributes) -> Attributes:
-        """The attributes without content, the same object where there is none; `cabtrace.content.withheld` counts what was left out."""
+        """The attributes without content, the same object where there was none; `cabtrace.content.withheld` counts it."""
         kept: dict[str, AttributeValue] = {}
         withheld = 0
         for key, value in attributes.items():

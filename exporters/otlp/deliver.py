@@ -34,7 +34,7 @@ class Tally:
     words: Counter[str] = field(default_factory=Counter)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error of ours: the receiver, or the user, had enough
+class Stopped(Exception):
     """Delivery ends here; everything not settled waits. Its text says why."""
 
 

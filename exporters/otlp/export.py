@@ -52,8 +52,8 @@ class Options:
     """How to send. `store` holds the outbox; None keeps no job."""
 
     target: Target
-    shape: Shape = Shape()
-    patience: Patience = Patience()
+    shape: Shape = field(default_factory=Shape)
+    patience: Patience = field(default_factory=Patience)
     store: Path | None = None
     preset: str = ""
     waiting: Callable[[Patience], Waiting] = Waiting
@@ -82,7 +82,7 @@ def export_run(
     """Sends a run, or what a job of the outbox left of it; never raises for what the receiver or the network does."""
     began = time.monotonic()
     source = span_source(run)
-    report = Report(run.header.cell_id, run.header.trace_id, source.spans, unreadable_lines=len(source.bad_lines))
+    report = Report(run.header.cell_id, next(iter(source.trace_ids), ""), source.spans, unreadable_lines=len(source.bad_lines))
     job_file = _job_file(run, source, options, resumed, report)
     settled = _still_settled(run, source, resumed)
     codec = JsonCodec() if options.target.protocol == "http/json" else ProtobufCodec()
@@ -113,7 +113,7 @@ def new_job(run: RunView, source: SpanSource, options: Options) -> Job:
         run=str(run.path.resolve()),
         run_id=header.run_id,
         cell_id=header.cell_id,
-        trace_id=header.trace_id,
+        trace_id=next(iter(source.trace_ids), ""),
         spans=source.spans,
         trace_bytes=_trace_bytes(run),
         protocol=target.protocol,

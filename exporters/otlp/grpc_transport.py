@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # ships no stubs
 
 from cabtrace import __version__
 from cabtrace.errors import UsageError
@@ -73,9 +73,9 @@ def interpret(error: Any) -> Answer:
 
 def retry_delay_s(metadata: Any) -> float | None:
     """The delay of a google.rpc.RetryInfo among a status' details; None where there is none."""
-    from google.protobuf.message import DecodeError
-    from google.rpc.error_details_pb2 import RetryInfo
-    from google.rpc.status_pb2 import Status
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no stubs
+    from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # ships no stubs
+    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no stubs
 
     for key, value in metadata or ():
         if key != _DETAILS:
@@ -84,7 +84,7 @@ def retry_delay_s(metadata: Any) -> float | None:
             for detail in Status.FromString(value).details:
                 info = RetryInfo()
                 if detail.Is(RetryInfo.DESCRIPTOR) and detail.Unpack(info):
-                    return max(float(info.retry_delay.seconds) + info.retry_delay.nanos / 1e9, 0.0)
+                    return max(float(info.retry_delay.ToNanoseconds()) / 1e9, 0.0)
         except DecodeError:
             return None
     return None

@@ -32,7 +32,11 @@ class HttpTransport:
         self._target = target
         self._url = urlsplit(target.endpoint)
         self._path = self._url.path + (f"?{self._url.query}" if self._url.query else "")
-        self._headers = {"user-agent": f"OTel-OTLP-Exporter-Python/cabtrace-{__version__}", **target.headers, "content-type": content_type}
+        self._headers = {
+            "user-agent": f"OTel-OTLP-Exporter-Python/cabtrace-{__version__}",
+            **target.headers,
+            "content-type": content_type,
+        }
         self._json = content_type == "application/json"
         self._tls = _tls(target) if target.secure else None
         self._connection: http.client.HTTPConnection | None = None
@@ -138,7 +142,7 @@ def partial_success(body: bytes, *, as_json: bool) -> tuple[int, str]:
 
 def decode_response(body: bytes) -> tuple[int, str]:
     """The protobuf form. Raises ValueError."""
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no stubs
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
     try:
@@ -152,10 +156,10 @@ def status_message(body: bytes, content_type: str) -> str:
     """The words of an error's body: a google.rpc.Status in either encoding, or text."""
     if content_type == "application/x-protobuf":
         from google.protobuf.message import DecodeError
-        from google.rpc.status_pb2 import Status
+        from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no stubs
 
         try:
-            return Status.FromString(body).message
+            return str(Status.FromString(body).message)
         except DecodeError:
             return body.decode("utf-8", "replace")
     if content_type == "application/json":
@@ -172,7 +176,11 @@ def retry_after(text: str | None, now_s: float) -> float | None:
     if not text:
         return None
     try:
-        return max(float(text), 0.0) if text.strip().isdigit() else max(email.utils.parsedate_to_datetime(text).timestamp() - now_s, 0.0)
+        return (
+            max(float(text), 0.0)
+            if text.strip().isdigit()
+            else max(email.utils.parsedate_to_datetime(text).timestamp() - now_s, 0.0)
+        )
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -44,7 +44,13 @@ def outgoing(run: RunView, spans: Iterable[SpanRecord], shape: Shape) -> Iterato
 def _without_content(span: SpanRecord, content: ContentFilter) -> SpanRecord:
     attributes = content.attributes(span.attributes)
     name, message = content.text(span.name), content.text(span.status_message)
-    if attributes is span.attributes and name == span.name and message == span.status_message and not span.events and not span.links:
+    if (
+        attributes is span.attributes
+        and name == span.name
+        and message == span.status_message
+        and not span.events
+        and not span.links
+    ):
         return span
     return replace(
         span,

@@ -109,7 +109,9 @@ class ProtobufCodec:
         return b"".join(out)
 
     def _event(self, name: str, time_ns: int, attributes: Mapping[str, Any]) -> bytes:
-        return _pack_fixed64(1 << 3 | _FIXED64, _clamped(time_ns)) + _string(2, clean_text(name)) + self._attributes(3, attributes)
+        return (
+            _pack_fixed64(1 << 3 | _FIXED64, _clamped(time_ns)) + _string(2, clean_text(name)) + self._attributes(3, attributes)
+        )
 
     def _link(self, trace_id: str, span_id: str, attributes: Mapping[str, Any]) -> bytes:
         return field_bytes(1, bytes.fromhex(trace_id)) + field_bytes(2, bytes.fromhex(span_id)) + self._attributes(4, attributes)

@@ -121,7 +121,7 @@ def _endpoint(environ: Mapping[str, str], protocol: str, option: str | None, pre
     if protocol == "grpc":
         return base
     parts = urlsplit(base if "://" in base else f"http://{base}")
-    path = parts.path.rstrip("/")
+    path: str = parts.path.rstrip("/")
     if not path.endswith(TRACES_PATH):
         path += TRACES_PATH
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
@@ -130,12 +130,13 @@ def _endpoint(environ: Mapping[str, str], protocol: str, option: str | None, pre
 def _grpc_address(url: str, environ: Mapping[str, str]) -> tuple[str, bool]:
     if "://" not in url:
         _checked_url(f"http://{url}")
-        host = urlsplit(f"//{url}").hostname or ""
-        insecure = _variable(environ, "INSECURE").strip().lower() == "true" or _is_loopback(host)
+        local = _is_loopback(urlsplit(f"//{url}").hostname or "")
+        insecure = local or _variable(environ, "INSECURE").strip().lower() == "true"
         return url, not insecure
     _checked_url(url)
     parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name
     port = parts.port or (443 if parts.scheme == "https" else 4317)
     return f"{host}:{port}", parts.scheme == "https"
 

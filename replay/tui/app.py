@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from textual.app import App
 from textual.screen import Screen
@@ -28,7 +27,7 @@ class ReplayApp(App[int]):
     CSS_PATH = "app.tcss"
     TITLE = "cabtrace"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - Textual does not declare it for the class
 
     def __init__(
         self, store: Path, run: Path | None = None, *, at_ns: int | None = None, now_ns: Callable[[], int] = time.monotonic_ns

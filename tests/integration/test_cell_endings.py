@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -200,13 +201,14 @@ def test_an_endpoint_that_answers_once_is_not_blamed(tmp_path: Path, serve: Call
     result = run_cell(spec_of(tmp_path, "reference", endpoint=serve(looks, Turn(text="x", fault=Fault(status=400))).url))
 
     view = ended(result, Cause.AGENT_ERROR, tmp_path)
-    assert [bool(call.error) for call in view.calls()][0] is False
+    assert not view.calls()[0].error
     assert view.calls()[-1].error
 
 
 def test_a_key_that_the_endpoint_takes_never_reaches_the_agent(tmp_path: Path, serve: Callable[..., ModelServer]) -> None:
     key = "the-real-key-4711-of-this-test"
-    script = f"env; cat /proc/$$/environ | tr '\\0' '\\n'; {sys.executable} -c 'import os; print(open(f\"/proc/{{os.getppid()}}/environ\").read())'"
+    look = 'import os; print(open(f"/proc/{os.getppid()}/environ").read())'
+    script = f"env; cat /proc/$$/environ | tr '\\0' '\\n'; {sys.executable} -c {shlex.quote(look)}"
     result = run_cell(spec_of(tmp_path, "command", *shell(script), endpoint=serve(Turn(text="x"), api_key=key).url, api_key=key))
 
     view = ended(result, Cause.TESTS_FAILED, tmp_path)
@@ -360,7 +362,8 @@ def test_output_beyond_the_cap_is_counted(tmp_path: Path) -> None:
 
 def test_a_daemon_does_not_outlive_the_agent(tmp_path: Path) -> None:
     marker = f"cabtrace-daemon-{tmp_path.name}"
-    script = f"{sys.executable} -c 'import os, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); time.sleep(600)' {marker}"
+    daemon = "import os, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); time.sleep(600)"
+    script = f"{sys.executable} -c {shlex.quote(daemon)} {marker}"
     result = run_cell(spec_of(tmp_path, "command", *shell(f"{script} >/dev/null 2>&1; sleep 0.3; echo left it running")))
 
     view = ended(result, Cause.TESTS_FAILED, tmp_path)
@@ -370,7 +373,8 @@ def test_a_daemon_does_not_outlive_the_agent(tmp_path: Path) -> None:
 
 def test_a_daemon_does_not_change_what_the_tests_see(tmp_path: Path) -> None:
     """It waits for the agent to end and then makes the work look done."""
-    script = "(trap '' HUP TERM; while :; do echo done > readme.txt; sleep 0.01; done) >/dev/null 2>&1 & echo nothing yet > readme.txt; exit 0"
+    meddler = "(trap '' HUP TERM; while :; do echo done > readme.txt; sleep 0.01; done) >/dev/null 2>&1 &"
+    script = f"{meddler} echo nothing yet > readme.txt; exit 0"
     task = make_task(tmp_path / "task", test_sh="sleep 0.3\nrm -f readme.txt; sleep 0.3; test ! -e readme.txt\n")
 
     result = run_cell(spec_of(tmp_path, "command", *shell(script), task=task))

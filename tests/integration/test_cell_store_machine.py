@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -252,5 +253,5 @@ class RunMachine(RuleBasedStateMachine):
 
 TestLogMachine = LogMachine.TestCase
 TestLogMachine.settings = SETTINGS
-TestRunMachine = RunMachine.TestCase
+TestRunMachine = pytest.mark.slow(RunMachine.TestCase)
 TestRunMachine.settings = SETTINGS

@@ -62,8 +62,11 @@ def test_the_program_itself_says_it_without_a_traceback(place: Place) -> None:
 def run_of(*words: str, task: bool = True) -> Callable[[Place], list[str]]:
     def argv(place: Place) -> list[str]:
         named = {
-            "TASK": str(place.task), "LOCKED": place.locked, "CLOSED": place.closed, "FOLDER": str(place.folder),
-        }  # fmt: skip
+            "TASK": str(place.task),
+            "LOCKED": place.locked,
+            "CLOSED": place.closed,
+            "FOLDER": str(place.folder),
+        }
         filled = [named.get(word, word.replace("FOLDER", str(place.folder))) for word in words]
         return ["run", *(["--task", str(place.task)] if task else []), *filled]
 
@@ -76,7 +79,12 @@ REFERENCE = ("--agent", "reference", "--model", "m", *LOCAL)
 # name -> (the call, exit code, words that the sentence must have, environment)
 CASES: dict[str, tuple[Callable[[Place], list[str]], int, tuple[str, ...], dict[str, str]]] = {
     "no such task": (run_of("--task", "FOLDER/nowhere", "--agent", "nop", *LOCAL, task=False), 2, ("nowhere", "task.toml"), {}),
-    "task is a file": (run_of("--task", "FOLDER/task/instruction.md", "--agent", "nop", *LOCAL, task=False), 2, ("task.toml",), {}),
+    "task is a file": (
+        run_of("--task", "FOLDER/task/instruction.md", "--agent", "nop", *LOCAL, task=False),
+        2,
+        ("task.toml",),
+        {},
+    ),
     "no task named": (run_of("--agent", "nop", *LOCAL, task=False), 2, ("--task",), {}),
     "unknown agent": (run_of("--agent", "codexx", *LOCAL), 2, ("codexx", "nop"), {}),
     "no agent named": (run_of(*LOCAL), 2, ("--agent",), {}),
@@ -96,22 +104,45 @@ CASES: dict[str, tuple[Callable[[Place], list[str]], int, tuple[str, ...], dict[
     "endpoint with a name that is none": (run_of(*REFERENCE, "--endpoint", f"http://{'a' * 70}.example/v1"), 2, ("http",), {}),
     "endpoint with userinfo": (run_of(*REFERENCE, "--endpoint", "http://ann:hunter2hunter2@127.0.0.1:1/v1"), 2, ("key",), {}),
     "endpoint with userinfo of another scheme": (
-        run_of(*REFERENCE, "--endpoint", "ftp://ann:hunter2hunter2@127.0.0.1:1/v1"), 2, ("http",), {},
+        run_of(*REFERENCE, "--endpoint", "ftp://ann:hunter2hunter2@127.0.0.1:1/v1"),
+        2,
+        ("http",),
+        {},
     ),
     "command without a command line": (run_of("--agent", "command", *LOCAL), 2, ("--", "command line"), {}),
-    "command that does not exist": (run_of("--agent", "command", *LOCAL, "--", "no-such-program-x"), 3, ("no-such-program-x",), {}),
-    "command by a path that does not exist": (run_of("--agent", "command", *LOCAL, "--", "/nowhere/agent"), 3, ("/nowhere/agent",), {}),
+    "command that does not exist": (
+        run_of("--agent", "command", *LOCAL, "--", "no-such-program-x"),
+        3,
+        ("no-such-program-x",),
+        {},
+    ),
+    "command by a path that does not exist": (
+        run_of("--agent", "command", *LOCAL, "--", "/nowhere/agent"),
+        3,
+        ("/nowhere/agent",),
+        {},
+    ),
     "docker is down": (run_of("--agent", "nop", "--image", "x"), 3, ("Docker",), {"DOCKER_HOST": "unix:///nonexistent.sock"}),
     "no image": (run_of("--agent", "nop"), 3, ("image", "--image"), {}),
     "store is a file": (run_of("--agent", "nop", *LOCAL, "--store", "FOLDER/task/instruction.md"), 2, ("--store",), {}),
-    "store below a file": (run_of("--agent", "nop", *LOCAL, "--store", "FOLDER/task/instruction.md/s"), 3, ("store", "--store"), {}),
+    "store below a file": (
+        run_of("--agent", "nop", *LOCAL, "--store", "FOLDER/task/instruction.md/s"),
+        3,
+        ("store", "--store"),
+        {},
+    ),
     "store of the environment below a file": (
-        run_of("--agent", "nop", *LOCAL), 3, ("store", "CABTRACE_STORE"), {"CABTRACE_STORE": "/dev/null/store"},
+        run_of("--agent", "nop", *LOCAL),
+        3,
+        ("store", "CABTRACE_STORE"),
+        {"CABTRACE_STORE": "/dev/null/store"},
     ),
     "scratch below a file": (run_of("--agent", "nop", *LOCAL), 3, ("scratch",), {"CABTRACE_SCRATCH": "/dev/null/scratch"}),
     "sdk disabled": (run_of("--agent", "nop", *LOCAL), 2, ("OTEL_SDK_DISABLED",), {"OTEL_SDK_DISABLED": "true"}),
     "otlp protocol unknown": (
-        run_of("--agent", "nop", *LOCAL), 2, ("OTEL_EXPORTER_OTLP_PROTOCOL",),
+        run_of("--agent", "nop", *LOCAL),
+        2,
+        ("OTEL_EXPORTER_OTLP_PROTOCOL",),
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "carrier/pigeon"},
     ),
     "no timeout": (run_of("--agent", "nop", *LOCAL, "--timeout", "0"), 2, ("--timeout",), {}),
@@ -129,10 +160,15 @@ CASES: dict[str, tuple[Callable[[Place], list[str]], int, tuple[str, ...], dict[
     "a name too long for any path": (lambda _: ["show", "x" * 9_000], 2, ("no run",), {}),
     "an empty name": (lambda _: ["show", ""], 2, (), {}),
     "an empty name of a task": (run_of("--task", "", "--agent", "nop", *LOCAL, task=False), 2, (), {}),
-    "a task's name too long for any path": (run_of("--task", "x" * 9_000, "--agent", "nop", *LOCAL, task=False), 2, ("long",), {}),
+    "a task's name too long for any path": (
+        run_of("--task", "x" * 9_000, "--agent", "nop", *LOCAL, task=False),
+        2,
+        ("long",),
+        {},
+    ),
     "no such script": (lambda _: ["model", "serve", "nowhere.toml"], 2, ("nowhere.toml",), {}),
     "completion of an unknown shell": (lambda _: ["completion", "tcsh"], 2, ("tcsh",), {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)

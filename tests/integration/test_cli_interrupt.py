@@ -151,8 +151,8 @@ def test_ctrl_c_typed_on_a_terminal_leaves_the_terminal_as_it_was(tmp_path: Path
     task = make_task(tmp_path / "task")
     controller, terminal = pty.openpty()
     before = termios.tcgetattr(terminal)
-    argv = [sys.executable, "-m", "cabtrace", "run", "--task", str(task), "--sandbox", "local", "--agent", "command", "--", "sh", "-c",
-            "echo begun; sleep 600"]  # fmt: skip
+    cell = ("run", "--task", str(task), "--sandbox", "local", "--agent", "command", "--", "sh", "-c", "echo begun; sleep 600")
+    argv = [sys.executable, "-m", "cabtrace", *cell]
     # A shell that does nothing but wait keeps the terminal as its own, as an interactive one would.
     process = subprocess.Popen(
         [sys.executable, "-c", _SESSION, *argv], env=cabtrace.environment(), cwd=tmp_path, stdin=terminal, stdout=terminal,

@@ -20,9 +20,13 @@ from cabtrace.store.reader import RunView
 from cabtrace.store.verify import verify_run
 from tests.support.cli_rig import CommandLine, Done, make_task
 
+EXPORTERS = {"OTEL_TRACES_EXPORTER": "cabtrace", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 SECRET = "sk-" + "ant-api03-" + "aB3d" * 24
 # Loads exporters as `opentelemetry-instrument` does: by the SDK's own configuration, from the environment.
-LOAD = "from opentelemetry.sdk._configuration import _initialize_components; _initialize_components(auto_instrumentation_version=None)\n"
+LOAD = """
+from opentelemetry.sdk._configuration import _initialize_components
+_initialize_components(auto_instrumentation_version=None)
+"""
 PROGRAM = f"""
 {LOAD}
 from opentelemetry import trace
@@ -37,7 +41,7 @@ with tracer.start_as_current_span("outer", attributes={{"answer": 42, "key": "{S
 def run_program(cabtrace: CommandLine, program: str, **env: str) -> Done:
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env=cabtrace.environment({"OTEL_TRACES_EXPORTER": "cabtrace", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", **env}),
+        env=cabtrace.environment({**EXPORTERS, **env}),
         cwd=cabtrace.folder,
         capture_output=True,
         timeout=120,
@@ -102,7 +106,15 @@ def test_a_store_that_cannot_be_written_does_not_break_the_program(tmp_path: Pat
 
 def test_a_forked_child_does_not_spoil_its_parents_run(tmp_path: Path) -> None:
     cabtrace = CommandLine(tmp_path)
-    fork = "\nimport os\npid = os.fork()\nif pid == 0:\n    os._exit(0)\nos.waitpid(pid, 0)\nwith tracer.start_as_current_span('after'):\n    pass\n"
+    fork = """
+import os
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitpid(pid, 0)
+with tracer.start_as_current_span("after"):
+    pass
+"""
 
     done = run_program(cabtrace, PROGRAM + fork)
 

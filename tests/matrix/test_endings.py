@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,8 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cabtrace.examples import example_task
 from cabtrace.modelserver.script import Script
+from cabtrace.modelserver.server import ModelServer
 from cabtrace.runner.sandbox.owner import RUN_VARIABLE
+from cabtrace.store.reader import RunView
 from tests.support.matrix import Cell, need, roots_and_orphans, run
 
 pytestmark = [pytest.mark.matrix, pytest.mark.slow, pytest.mark.xdist_group("matrix")]
@@ -98,3 +103,55 @@ def kill_once_the_file_is_there(scratch: Path) -> None:
                     continue
             return
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_runner_is_killed_and_the_run_recovered(agent: str, tmp_path: Path) -> None:
+    need(agent)
+    env = {**os.environ, "CABTRACE_STORE": str(tmp_path / "store"), "CABTRACE_SCRATCH": str(tmp_path / "scratch")}
+    server = ModelServer((HANGS,), speed=0)
+    server.start()
+    try:
+        words = [
+            "--task",
+            str(example_task("smoke/hello-file")),
+            "--agent",
+            agent,
+            "--model",
+            "scripted/hangs",
+            "--sandbox",
+            "local",
+        ]
+        command = [sys.executable, "-m", "cabtrace"]
+        runner = subprocess.Popen(
+            [*command, "run", *words, "--endpoint", server.url],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 110
+        while sum(bool(s.request_hash) for s in server.requests) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)  # the record of a call that hangs is its request; it was written before the server got it
+        runner.kill()
+        runner.wait()
+        (path,) = {p.parent for p in (tmp_path / "store").rglob("run.json")}
+        subprocess.run([*command, "recover", str(path)], env=env, check=True, capture_output=True, timeout=120)
+        subprocess.run([*command, "gc"], env=env, check=True, capture_output=True, timeout=120)
+    finally:
+        server.stop()
+
+    recovered = RunView(path)
+    assert recovered.header.status == "recovered"
+    calls = recovered.calls()
+    assert [call.incomplete for call in calls] == [False, True]
+    assert calls[0].usage.input
+    assert calls[0].finish_reasons
+    assert [call.request_hash for call in calls] == [s.request_hash for s in server.requests if s.request_hash]
+    tool = next(s for s in recovered.spans() if s.text("gen_ai.operation.name") == "execute_tool")
+    assert "hello" in tool.text("gen_ai.tool.call.result")
+    roots, orphans = roots_and_orphans(recovered)
+    assert len(roots) == 1
+    assert orphans == []
+    assert not list((tmp_path / "scratch").glob("*"))

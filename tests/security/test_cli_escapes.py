@@ -19,9 +19,29 @@ from tests.support.sample_run import build_sample_run
 
 # What the format itself needs: changed, a reader would not get as far as showing anything.
 KEPT = frozenset(
-    ("format", "status", "verdict", "cause", "kind", "started_at", "ended_at", "run_id", "trace_id", "traceId", "spanId",
-     "parentSpanId", "startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "intValue", "call_id", "type", "model_calls", "version")
-)  # fmt: skip
+    (
+        "format",
+        "status",
+        "verdict",
+        "cause",
+        "kind",
+        "started_at",
+        "ended_at",
+        "run_id",
+        "trace_id",
+        "traceId",
+        "spanId",
+        "parentSpanId",
+        "startTimeUnixNano",
+        "endTimeUnixNano",
+        "timeUnixNano",
+        "intValue",
+        "call_id",
+        "type",
+        "model_calls",
+        "version",
+    )
+)
 KEPT_ATTRIBUTES = frozenset(("cabtrace.span.kind", "gen_ai.operation.name"))
 # Runs every command in one process, which is what stands on the terminal's other side. Each argv is a line of JSON on fd 3.
 DRIVER = """
@@ -189,15 +209,26 @@ HOSTILE_CALLS = {
     "task": lambda payload: ["run", "--task", payload, "--agent", "nop", "--sandbox", "local"],
     "agent": lambda payload: ["run", "--task", "task", "--agent", payload, "--sandbox", "local"],
     "sandbox": lambda payload: ["run", "--task", "task", "--agent", "nop", "--sandbox", payload],
-    "endpoint": lambda payload: ["run", "--task", "task", "--agent", "reference", "--model", "m", "--sandbox", "local",
-                                 "--endpoint", f"http://127.0.0.1:1/{payload}"],
+    "endpoint": lambda payload: [
+        "run",
+        "--task",
+        "task",
+        "--agent",
+        "reference",
+        "--model",
+        "m",
+        "--sandbox",
+        "local",
+        "--endpoint",
+        f"http://127.0.0.1:1/{payload}",
+    ],
     "timeout": lambda payload: ["run", "--task", "task", "--agent", "nop", "--timeout", payload],
     "program": lambda payload: ["run", "--task", "task", "--agent", "command", "--sandbox", "local", "--", f"x{payload}"],
     "command": lambda payload: [f"x{payload}"],
     "option": lambda payload: ["ls", f"--x{payload}"],
     "script": lambda payload: ["model", "serve", payload],
     "shell": lambda payload: ["completion", payload],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("call", HOSTILE_CALLS)
@@ -253,8 +284,22 @@ def test_a_hostile_task_that_runs_tells_the_terminal_nothing(tmp_path: Path) -> 
     task = make_task(tmp_path / "task", instruction=f"Do this.{everything}", test_sh="echo broken; exit 127\n")
     printed = tmp_path / "agent.sh"
     printed.write_text(f"cat <<'END'\n{everything}\nEND\nexit 3\n", "utf-8")
-    argv = ["run", "--task", str(task), "--agent", "command", "--sandbox", "local", "--sweep", everything[:60],
-            "--model", everything[60:160], "--", "sh", str(printed)]  # fmt: skip
+    argv = [
+        "run",
+        "--task",
+        str(task),
+        "--agent",
+        "command",
+        "--sandbox",
+        "local",
+        "--sweep",
+        everything[:60],
+        "--model",
+        everything[60:160],
+        "--",
+        "sh",
+        str(printed),
+    ]
     done: Done = on_terminal([sys.executable, "-m", "cabtrace", *argv], cabtrace.environment(), tmp_path)
 
     text = done.stdout
@@ -296,9 +341,16 @@ def odd_values() -> Iterator[tuple[str, Any]]:
     for _ in range(900):
         deep = [deep]
     yield from (
-        ("text", "NaN"), ("list", [1]), ("mapping", {"a": 1}), ("null", None), ("true", True), ("huge", 10**18),
-        ("beyond a float", 1.7e308), ("negative", -1e300), ("deep", deep),
-    )  # fmt: skip
+        ("text", "NaN"),
+        ("list", [1]),
+        ("mapping", {"a": 1}),
+        ("null", None),
+        ("true", True),
+        ("huge", 10**18),
+        ("beyond a float", 1.7e308),
+        ("negative", -1e300),
+        ("deep", deep),
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, _ in odd_values()])
@@ -325,7 +377,11 @@ def test_odd_values_in_the_scores_break_no_list(name: str, tmp_path: Path) -> No
 
 ODD_LINES = {
     "trace.jsonl": (
-        b"[]", b"{}", b'{"resourceSpans":5}', b'{"resourceSpans":[5]}', b'{"resourceSpans":[{"scopeSpans":[5]}]}',
+        b"[]",
+        b"{}",
+        b'{"resourceSpans":5}',
+        b'{"resourceSpans":[5]}',
+        b'{"resourceSpans":[{"scopeSpans":[5]}]}',
         b'{"resourceSpans":[{"resource":5,"scopeSpans":[{"spans":[{}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"scope":5,"spans":[{"traceId":5,"spanId":5}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a","spanId":"b","startTimeUnixNano":"1e400"}]}]}]}',
@@ -335,24 +391,53 @@ ODD_LINES = {
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a","spanId":"f","parentSpanId":"f","name":{"a":[1]},"attributes":[5,{"key":5}]}]}]}]}',
         b'{"a":' * 900 + b"1" + b"}" * 900,
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a","spanId":"9","attributes":[{"key":"k","value":'
-        + b'{"arrayValue":{"values":[' * 330 + b"{}" + b"]}}" * 330 + b"}]}]}]}]}",
-        b"\xff\xfe", b'"\\ud800"', b"null", b"1e400",
+        + b'{"arrayValue":{"values":[' * 330
+        + b"{}"
+        + b"]}}" * 330
+        + b"}]}]}]}]}",
+        b"\xff\xfe",
+        b'"\\ud800"',
+        b"null",
+        b"1e400",
     ),
     "calls.jsonl": (
-        b"[]", b"{}", b'{"call_id":5}', b'{"call_id":"00000000b0000001","type":"data","chunks":5,"text":5}', b'{"call_id":"',
+        b"[]",
+        b"{}",
+        b'{"call_id":5}',
+        b'{"call_id":"00000000b0000001","type":"data","chunks":5,"text":5}',
+        b'{"call_id":"',
         b'{"call_id":"x","type":"data","chunks":[[null,"a"],[1],5],"text":[]}',
         b'{"call_id":"x","type":"request","headers":5,"input_messages":[5,{"parts":5},{"parts":[5,{"type":5}]}],"tool_names":5}',
         b'{"call_id":"x","type":"response","headers":[],"output_messages":{"a":1},"status":"x"}',
     ),
     "terminal.cast": (
-        b"[1e308,\"o\",\"x\"]", b"[-1e308,\"o\",\"x\"]", b"[true,\"o\",\"x\"]", b"[1,5,\"x\"]", b"[1,\"o\"]", b"[\"1\",\"o\",\"x\"]", b"{}", b"5",
-        b"[1,\"r\",\"0x0\"]", b"[1,\"r\",\"999999999x999999999\"]", b"[1,\"r\",\"axb\"]", b"[1,\"r\",\"" + b"9" * 5_000 + b"x1\"]",
+        b'[1e308,"o","x"]',
+        b'[-1e308,"o","x"]',
+        b'[true,"o","x"]',
+        b'[1,5,"x"]',
+        b'[1,"o"]',
+        b'["1","o","x"]',
+        b"{}",
+        b"5",
+        b'[1,"r","0x0"]',
+        b'[1,"r","999999999x999999999"]',
+        b'[1,"r","axb"]',
+        b'[1,"r","' + b"9" * 5_000 + b'x1"]',
     ),
     "run.json": (),
-    "artifacts/verifier.json": (b"[]", b"5", b'{"tests":5,"passed":"x","stdout_tail":[]}', b'{"tests":[5,{"name":5}],"exit_code":{}}'),
+    "artifacts/verifier.json": (
+        b"[]",
+        b"5",
+        b'{"tests":5,"passed":"x","stdout_tail":[]}',
+        b'{"tests":[5,{"name":5}],"exit_code":{}}',
+    ),
     "artifacts/changes.json": (b"[]", b'{"added":5}', b'{"added":[5,null,{}],"removed":"x","modified":{"a":1},"notes":5}'),
-    "manifest.json": (b"[]", b'{"files":5}', b'{"files":{"run.json":5,"trace.jsonl":{"sha256":5,"mib":5},"calls.jsonl":{"mib":[1,2]},"../x":{}}}'),
-}  # fmt: skip
+    "manifest.json": (
+        b"[]",
+        b'{"files":5}',
+        b'{"files":{"run.json":5,"trace.jsonl":{"sha256":5,"mib":5},"calls.jsonl":{"mib":[1,2]},"../x":{}}}',
+    ),
+}
 
 
 @pytest.mark.parametrize("file", [name for name, lines in ODD_LINES.items() if lines])

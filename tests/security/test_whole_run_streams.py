@@ -123,8 +123,16 @@ def test_two_choices_and_two_calls_are_two_texts() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["data: " + "x" * 3_000_000, "data: {" + '"a":[' * 400 + "]" * 400 + "}\n", "data: [1]\n", "data: 5\ndata: null\n", "\n\n\n", "data:\n",
-     'data: {"choices":[{"index":"x","delta":{"content":5}}],"type":{"a":1}}\n', "data: \x00\ud800\n"],
-)  # fmt: skip
+    [
+        "data: " + "x" * 3_000_000,
+        "data: {" + '"a":[' * 400 + "]" * 400 + "}\n",
+        "data: [1]\n",
+        "data: 5\ndata: null\n",
+        "\n\n\n",
+        "data:\n",
+        'data: {"choices":[{"index":"x","delta":{"content":5}}],"type":{"a":1}}\n',
+        "data: \x00\ud800\n",
+    ],
+)
 def test_odd_streams_pass_as_they_are(text: str) -> None:
     assert "".join(piece for _, piece in cleaned(Redactor(), [text])) == text

@@ -1,4 +1,4 @@
-"""Known faults injected into real cells, each with the cause that must be named first; and cells that pass, some of them not smoothly."""
+"""Known faults injected into real cells, each with the cause that must be named first; and cells that pass."""
 
 from __future__ import annotations
 

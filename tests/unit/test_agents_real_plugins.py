@@ -10,6 +10,11 @@ import pytest
 from cabtrace.agents.plugins import Plugin, apply_plugins, load_plugins
 from cabtrace.agents.registry import find_agent
 from cabtrace.errors import UsageError
+from cabtrace.examples import example_task
+from cabtrace.runner.cell import run_cell
+from cabtrace.runner.spec import CellSpec
+from cabtrace.runner.task import load_task
+from cabtrace.store.reader import RunView
 from tests.unit.test_agents_real_launch import CONTEXT, HOME
 
 
@@ -39,7 +44,7 @@ def test_keys_arguments_and_files_are_added() -> None:
     assert (found.behavior_mode, found.applied) == ("modified", ("docs",))
     assert (launch.env["MCP_TIMEOUT"], launch.env["DOCS_KEY"]) == ("9", "value-of-here")
     place = launch.argv.index("--mcp-config")
-    assert launch.argv[place : place + 4] == ("--mcp-config", f"{HOME}/docs.json", "--extra", "word")
+    assert launch.argv[place - 2 : place + 2] == ("--extra", "word", "--mcp-config", f"{HOME}/docs.json")
     assert launch.argv[-1] == CONTEXT.prompt
     assert launch.files["docs.json"] == b'{"root": "/cell/workdir"}'
 
@@ -135,3 +140,34 @@ def test_a_wrong_file_is_told_with_its_key(text: str, told: str, tmp_path: Path)
 
     assert told in str(failure.value)
     assert str(path) in str(failure.value)
+
+
+def test_a_cell_says_what_was_applied_and_what_was_not(tmp_path: Path) -> None:
+    stack = (
+        Plugin("greeting", env={"GREETING": "hello"}, argv=("{home}/say.sh",), files={"say.sh": b'echo "$GREETING"'}),
+        Plugin("other", agents=("codex",)),
+    )
+    spec = CellSpec(
+        task=load_task(example_task("smoke/hello-file")),
+        agent=find_agent("command"),
+        model="",
+        store=tmp_path / "store",
+        scratch=tmp_path / "scratch",
+        sandbox="local",
+        agent_argv=("sh",),
+        plugins=stack,
+    )
+
+    result = run_cell(spec)
+
+    run = RunView(result.path)
+    spans = {span.name: span for span in run.spans()}
+    assert run.terminal_text() == "hello\n"
+    assert (result.header.agent.plugins, result.header.agent.behavior_mode) == (("greeting",), "modified")
+    assert spans["prepare:smoke/hello-file"].attributes["cabtrace.plugin_stack"] == ("greeting", "other")
+    assert spans["prepare:smoke/hello-file"].attributes["cabtrace.behavior_mode"] == "modified"
+    applied_span = spans["applied_plugins"].attributes
+    assert applied_span["cabtrace.plugins.applied"] == ("greeting",)
+    assert applied_span["cabtrace.plugins.skipped"] == ("other: it is for codex",)
+    assert (applied_span["cabtrace.plugins.count"], applied_span["cabtrace.plugins.skipped_count"]) == (2, 1)
+    assert "GREETING" in applied_span["cabtrace.env_keys"]

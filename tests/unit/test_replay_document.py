@@ -141,7 +141,7 @@ def test_the_calls_table_has_the_seed_pages_columns_and_marks_the_call_in_flight
         assert title in rows[0].text
     assert [row.text.split()[0] for row in rows if row.current] == ["3"]
     assert "12,225 prompt + 787 completion tokens" in text(rows)
-    assert "ttft" in list(calls_panel(run.snapshot, 0, 130))[0].text
+    assert "ttft" in next(iter(calls_panel(run.snapshot, 0, 130))).text
 
 
 def test_messages_show_what_is_new_in_this_call(run: ReplayRun):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
+from itertools import pairwise
 
 _CELLS = 1_000_000  # of all dynamic programming together
 _CELLS_AT_ONCE = 250_000
@@ -37,7 +38,7 @@ def align(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
         if anchors:
             found += anchors
             edges = [(low_a - 1, low_b - 1), *anchors, (high_a, high_b)]
-            stack += [(p + 1, r, q + 1, s) for (p, q), (r, s) in zip(edges, edges[1:], strict=False) if p + 1 < r and q + 1 < s]
+            stack += [(p + 1, r, q + 1, s) for (p, q), (r, s) in pairwise(edges) if p + 1 < r and q + 1 < s]
             continue
         cells = (high_a - low_a) * (high_b - low_b)
         if cells <= min(_CELLS_AT_ONCE, budget):

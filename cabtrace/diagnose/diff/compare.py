@@ -8,12 +8,14 @@ from difflib import unified_diff
 
 from cabtrace.diagnose.diff.align import align
 from cabtrace.diagnose.diff.divergence import Divergence, find_divergence
-from cabtrace.diagnose.diff.spans import SpanDiff, diff_spans, same_duration, same_magnitude
+from cabtrace.diagnose.diff.spans import DURATION_SHARE, MAGNITUDE_SHARE, SpanDiff, diff_spans, same_duration, same_magnitude
 from cabtrace.diagnose.evidence import DiagnosableRun, Evidence
 from cabtrace.diagnose.normal import normal_text
 
 _PATCH_LINES = 4_000
 _PATCH_SHOWN = 200
+# Scores that hang on time or tokens; the others are compared exactly.
+_SCORE_SHARES = {"latency": DURATION_SHARE, "tokens": MAGNITUDE_SHARE, "composite": MAGNITUDE_SHARE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def _outcome(a: Evidence, b: Evidence) -> Iterator[tuple[str, str, str]]:
     one, other = a.header, b.header
     yield "verdict", one.verdict.value if one.verdict else "none", other.verdict.value if other.verdict else "none"
     yield "cause", one.cause.value if one.cause else "none", other.cause.value if other.cause else "none"
-    yield "exit code", *("unknown" if h.exit_code is None else str(h.exit_code) for h in (one, other))
+    left, right = ("unknown" if h.exit_code is None else str(h.exit_code) for h in (one, other))
+    yield "exit code", left, right
 
 
 def _amounts(a: Evidence, b: Evidence) -> Iterator[Amount]:
@@ -94,11 +97,12 @@ def _amounts(a: Evidence, b: Evidence) -> Iterator[Amount]:
     yield _amount("model_calls", len(a.calls), len(b.calls))
     yield _amount("tool_calls", len(a.tools), len(b.tools))
     yield _amount("spans", len(a.spans), len(b.spans))
-    yield _amount("errors", sum(s.failed for s in a.spans), sum(s.failed for s in b.spans), exact=True)
+    yield _amount("errors", sum(s.failed for s in a.spans), sum(s.failed for s in b.spans), share=0.0)
     for name in ("input", "output"):
         yield _amount(f"{name}_tokens", *(_tokens(run, name) for run in (a, b)))
     for axis in dict.fromkeys((*a.header.scores, *b.header.scores)):
-        yield _amount(f"score:{axis}", *(_score(run, axis) for run in (a, b)), exact=True)
+        share = _SCORE_SHARES.get(axis, 0.0)
+        yield _amount(f"score:{axis}", *(_score(run, axis) for run in (a, b)), share=share)
 
 
 def _tokens(run: Evidence, name: str) -> float | None:
@@ -112,13 +116,10 @@ def _score(run: Evidence, axis: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _amount(name: str, left: float | None, right: float | None, *, time: bool = False, exact: bool = False) -> Amount:
+def _amount(name: str, left: float | None, right: float | None, *, time: bool = False, share: float = MAGNITUDE_SHARE) -> Amount:
     if left is None or right is None:
         return Amount(name, left, right, "same" if left is right else "unknown")
-    if time:
-        same = same_duration(int(left * 1e9), int(right * 1e9))
-    else:
-        same = left == right if exact else same_magnitude(left, right)
+    same = same_duration(int(left * 1e9), int(right * 1e9)) if time else same_magnitude(left, right, share)
     return Amount(name, left, right, "same" if same else "more" if right > left else "less")
 
 

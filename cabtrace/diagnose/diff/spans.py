@@ -1,4 +1,4 @@
-"""Spans of two runs, aligned by kind, normalised name and order; durations and tokens within Tempo's tolerances count as equal."""
+"""Spans of two runs, aligned by kind, normalised name and order; within a tolerance, durations and tokens are equal."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def same_duration(a_ns: int, b_ns: int) -> bool:
     return abs(a_ns - b_ns) <= SLACK_NS + DURATION_SHARE * max(a_ns, b_ns)
 
 
-def same_magnitude(a: float, b: float) -> bool:
-    """Whether two amounts differ by no more than a twentieth of the larger one."""
-    return abs(a - b) <= MAGNITUDE_SHARE * max(abs(a), abs(b))
+def same_magnitude(a: float, b: float, share: float = MAGNITUDE_SHARE) -> bool:
+    """Whether two amounts differ by no more than a share of the larger one."""
+    return abs(a - b) <= share * max(abs(a), abs(b))
 
 
 def _key(span: SpanRecord, names: dict[str, str]) -> str:

@@ -11,6 +11,9 @@ from cabtrace.diagnose.normal import normal_text
 from cabtrace.diagnose.tools import canonical, text_of, tool_parts
 from cabtrace.model.model_call import ModelCall
 
+# What the agent was told where the endpoint gave no answer at all.
+_PROXY_STATUS = {"connect_error": 502, "timeout": 504}
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -44,6 +47,8 @@ def failure_of(call: ModelCall) -> str:
     """How a call failed, in words that two runs share."""
     if not call.error:
         return ""
+    if call.http_status is None and call.error in _PROXY_STATUS:
+        return f"HTTP {_PROXY_STATUS[call.error]}"
     return f"HTTP {call.http_status}" if call.http_status and call.http_status >= 400 else call.error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from cabtrace.diagnose.evidence import Evidence
 from cabtrace.diagnose.finding import Finding, Severity
@@ -55,8 +56,9 @@ def failing_calls(run: Evidence) -> Iterator[Finding]:
     tail = _tail(run.calls)
     yield from _end_of_run(run, tail)
     if got_over := [c for c in failed if c not in tail]:
-        labels = Counter(label(c) for c in got_over)
-        sentence = f"{count(len(got_over), 'model call')} failed and the agent went on: {', '.join(f'{n} × {name}' for name, n in labels.most_common())}."
+        labels = Counter(label(c) for c in got_over).most_common()
+        ways = ", ".join(f"{n} × {name}" for name, n in labels)
+        sentence = f"{count(len(got_over), 'model call')} failed and the agent went on: {ways}."
         yield Finding("model_retries", Severity.INFO, got_over[0].started_ns, got_over[0].call_id, sentence)
 
 
@@ -158,11 +160,11 @@ def context(run: Evidence) -> Iterator[Finding]:
     if len(sized) < 2:
         return
     largest, most = max(sized, key=lambda pair: pair[1])
-    first, least = sized[0]
+    least = sized[0][1]
     if most >= 4 * least and most >= 20_000:
         sentence = f"The context grew from {least:,} to {most:,} tokens in {count(len(sized), 'call')}."
         yield Finding("context_growth", Severity.INFO, largest.started_ns, largest.call_id, sentence)
-    for (_, before), (call, now) in zip(sized, sized[1:], strict=False):
+    for (_, before), (call, now) in pairwise(sized):
         if before >= 8_000 and now < before / 2 and call.usage.input is not None:
             yield Finding(
                 "context_cut",

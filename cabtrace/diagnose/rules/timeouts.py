@@ -39,7 +39,8 @@ def timeout(run: Evidence) -> Iterator[Finding]:
         )
     elif tool is not None:
         waited_ns = max(0, deadline_ns - tool.start_ns)
-        sentence = f"{limit}, waiting for the tool {quote(tool.name, 60)}, started {seconds(waited_ns)} earlier: {quote(tool.command, 200)}"
+        what = f"{quote(tool.name, 60)}, started {seconds(waited_ns)} earlier: {quote(tool.command, 200)}"
+        sentence = f"{limit}, waiting for the tool {what}"
         long = waited_ns >= _MOST * limit_ns
         yield Finding(
             "tool_hung" if long else "timeout",

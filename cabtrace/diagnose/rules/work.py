@@ -129,7 +129,8 @@ def time_spent(run: Evidence) -> Iterator[Finding]:
     longest = max(sections, key=lambda s: s.end_ns - s.start_ns)
     total_ns = sum(s.end_ns - s.start_ns for s in sections)
     words = ", ".join(f"{kind} {share:.0%}" for kind, share in parts.items())
-    sentence = f"Critical path of {seconds(total_ns)}: {words}; longest `{quote(longest.span.name, 80)}`, {seconds(longest.end_ns - longest.start_ns)}."
+    most = f"{quote(longest.span.name, 80)}`, {seconds(longest.end_ns - longest.start_ns)}"
+    sentence = f"Critical path of {seconds(total_ns)}: {words}; longest `{most}."
     yield Finding("critical_path", Severity.INFO, longest.start_ns, longest.span.span_id, sentence)
 
 

@@ -77,7 +77,8 @@ class Forwarder:
             self._held_bytes += held
             return await self._forward(request, target, style, body, received_ns)
         except _Refused as refused:
-            self.sink.rejected(refused.reason)
+            if request.method not in ("HEAD", "OPTIONS"):  # Claude Code warms up its connection so; no call is lost by it
+                self.sink.rejected(refused.reason)
             return _error(refused.status, refused.reason, refused.message)
         finally:
             self._held_bytes -= held

@@ -1,0 +1,44 @@
+"""`cabtrace export verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cabtrace.cli.options import json_option, run_argument, store_option
+
+
+@click.command("verify")
+@run_argument
+@store_option
+@click.option("--backend", type=click.Choice(["jaeger", "tempo"]), required=True, help="Whose API to read the trace from.")
+@click.option("--url", metavar="URL", help="Its base URL [default: jaeger http://localhost:16686, tempo http://localhost:3200].")
+@click.option("--content", is_flag=True, help="The run was exported with --content.")
+@json_option
+def command(run: str, store: Path, backend: str, url: str | None, content: bool, as_json: bool) -> int:
+    """Read RUN's trace back from a backend and hold it against the record. Exit code 1 when anything is missing."""
+    from dataclasses import asdict
+
+    from cabtrace.cli import out
+    from cabtrace.errors import EXIT_FAILED
+    from cabtrace.store.catalog import find_run
+    from cabtrace.store.reader import RunView
+    from exporters.otlp.outgoing import Shape, outgoing
+    from exporters.readback.fetch import fetch_trace
+    from exporters.readback.fidelity import compare
+    from exporters.source import span_source
+
+    view = RunView(find_run(store, run))
+    source = span_source(view)
+    kept = [span for trace_id in source.trace_ids for span in fetch_trace(backend, url, trace_id)]
+    result = compare(outgoing(view, source.records(), Shape(content)), kept)
+    if as_json:
+        out.print_json(asdict(result))
+    else:
+        rows = [[out.cell(f.name), out.cell(f"{f.sent:,}"), out.cell(f"{f.kept:,}"), out.cell(f.note)] for f in result.fields]
+        out.print_table(["FIELD", "SENT", "KEPT", "LOST OR CHANGED"], rows, right=(1, 2))
+        for loss in result.losses:
+            out.say(loss)
+        out.say(result.summary())
+    return EXIT_FAILED if result.lossy else 0
