@@ -97,6 +97,17 @@ class Recorder:
             raise
         self.end(span)
 
+    @contextmanager
+    def ending(self, span: Span) -> Iterator[dict[str, str]]:
+        """Ends a span after a block; what the block puts into the mapping (`error`, `message`) makes it a failed one."""
+        failure: dict[str, str] = {}
+        try:
+            yield failure
+        except BaseException as error:
+            self.end(span, error=type(error).__name__, message=str(error))
+            raise
+        self.end(span, error=failure.get("error", ""), message=failure.get("message", ""))
+
     def completeness(self, base: Completeness) -> Completeness:
         """`base` with what the spans lost."""
         return base.model_copy(

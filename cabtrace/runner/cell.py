@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cabtrace import __version__
 from cabtrace.agents.plugins import apply_plugins
 from cabtrace.errors import AgentNotFoundError, CabtraceError, SandboxError
 from cabtrace.model import semconv as sc
 from cabtrace.model.ids import CellId, new_run_id
 from cabtrace.model.outcome import ENDINGS, Cause
-from cabtrace.model.run import AgentInfo, Completeness, RunHeader, SandboxInfo, TaskInfo
+from cabtrace.model.run import Completeness
 from cabtrace.otel.recorder import Recorder
 from cabtrace.protocols import Command
 from cabtrace.runner import attributes as attrs
@@ -22,12 +18,14 @@ from cabtrace.runner.agent_version import learn_version
 from cabtrace.runner.boxes import make_sandbox
 from cabtrace.runner.calls import CallRecorder, LateSink, call_completeness
 from cabtrace.runner.harvest import harvest
+from cabtrace.runner.header import first_header
 from cabtrace.runner.leftovers import claim_scratch, release_scratch
 from cabtrace.runner.proxy.proxy import ModelProxy
 from cabtrace.runner.pty import pump
+from cabtrace.runner.reporting import reporting
 from cabtrace.runner.scores import score
 from cabtrace.runner.secrets import make_redactor, new_token
-from cabtrace.runner.spec import Cancel, CellResult, CellSpec, Progress, Quiet, Stats
+from cabtrace.runner.spec import Cancel, CellResult, CellSpec, Progress, Quiet
 from cabtrace.runner.stage import launch_context, stage_home, stage_workspace
 from cabtrace.runner.telemetry import AgentTelemetry, finish_trace, joined
 from cabtrace.runner.terminal import TerminalRecorder
@@ -105,30 +103,7 @@ class Cell:
         clean = self.redactor.text  # its parts become names of folders
         cell = CellId(clean(spec.sweep), spec.agent.name, clean(spec.model or "none"), clean(spec.task.id))
         path, attempt = allocate_attempt(spec.store, cell)
-        header = RunHeader(
-            cabtrace_version=__version__,
-            run_id=self.run_id,
-            cell_id=str(cell),
-            sweep_id=cell.sweep,
-            attempt=attempt,
-            task=TaskInfo.model_validate(self.redactor.value(spec.task.to_info().model_dump())),
-            agent=AgentInfo(name=spec.agent.name),
-            model=cell.model,
-            endpoint=self.redactor.text(spec.endpoint),
-            sandbox=SandboxInfo(
-                kind="docker" if spec.sandbox == "docker" else "local",
-                image=facts.image,
-                image_digest=facts.image_digest,
-                isolated=facts.isolated,
-                left_open=facts.left_open,
-            ),
-            started_at=iso_utc(self.clock.wall_ns),
-            timeout_s=spec.time_limit_s,
-            clock=self.clock.to_model(),
-            provisional=spec.provisional,
-            rerun_of=spec.rerun_of,
-            warnings=tuple(self.redactor.text(w) for w in spec.task.unsupported),
-        )
+        header = first_header(spec, facts, cell, attempt, self.run_id, self.clock, self.redactor)
         self.identity = {sc.RUN_ID: self.run_id, sc.CELL_ID: str(cell)}
         writer = None
         try:
@@ -176,7 +151,7 @@ class Cell:
                 sc.PLUGIN_STACK: [plugin.name for plugin in spec.plugins],
             },
         )
-        with self._ending(setup):
+        with self.recorder.ending(setup):
             staged = stage_workspace(spec, self.sandbox, paths, self.scratch)
             self.baseline = Baseline.take(staged, self.scratch / "git", ignored=spec.task.ignored, limits=spec.limits)
             self.launch = self._launch()
@@ -223,7 +198,7 @@ class Cell:
             parent=self.root,
             attributes={sc.TIMEOUT_S: spec.time_limit_s, sc.PLUGIN_STACK: [p.name for p in spec.plugins]},
         )
-        with self._ending(adapter):
+        with self.recorder.ending(adapter):
             plugins = attrs.plugin_attributes(spec, self.applied, self.redactor.argv(spec.agent_argv))
             with self.recorder.span("applied_plugins", sc.SpanKind.TOOL_CALL, parent=adapter, attributes=plugins):
                 pass
@@ -241,7 +216,7 @@ class Cell:
             attributes=attrs.container_attributes(spec, facts, self.argv),
             span_id=self.container_id,
         )
-        with self._ending(span) as failure:
+        with self.recorder.ending(span) as failure:
             self.calls = CallRecorder(self.recorder, span, adapter, bodies=spec.bodies)
             self.sink.target = self.calls
             terminal = TerminalRecorder(self.writer, self.redactor, spec.limits)
@@ -260,7 +235,7 @@ class Cell:
             )
             span.set_attributes(dict(process.attributes))
             try:
-                with self._reporting(terminal):
+                with reporting(self.progress, self.calls, terminal):
                     ending = pump(
                         process,
                         on_output=terminal.output,
@@ -296,7 +271,7 @@ class Cell:
         self.progress.phase("scoring", "running the task's tests")
         attributes = {sc.TIMEOUT_S: spec.task.verifier_timeout_s}
         span = self.recorder.start(f"verify:{spec.task.id}", sc.SpanKind.VERIFIER, parent=self.root, attributes=attributes)
-        with self._ending(span):
+        with self.recorder.ending(span):
             box = (spec, self.sandbox, self.facts.paths, self.scratch)
             changes = collect_changes(*box, self.baseline, self.writer, self.redactor)
             self.completeness = self.completeness.model_copy(update={"patch_cut": changes.cut})
@@ -368,33 +343,3 @@ class Cell:
         )
         header = self.writer.header
         return CellResult(self.writer.path, header, ending.verdict, cause, detail, header.completeness.lost.total)
-
-    @contextmanager
-    def _ending(self, span: Span) -> Iterator[dict[str, str]]:
-        """Ends a span; what the block puts into the mapping (`error`, `message`) makes it a failed one."""
-        failure: dict[str, str] = {}
-        try:
-            yield failure
-        except BaseException as error:
-            self.recorder.end(span, error=type(error).__name__, message=str(error))
-            raise
-        self.recorder.end(span, error=failure.get("error", ""), message=failure.get("message", ""))
-
-    @contextmanager
-    def _reporting(self, terminal: TerminalRecorder) -> Iterator[None]:
-        done = threading.Event()
-
-        def report() -> None:
-            while not done.wait(0.25):
-                calls = self.calls
-                if calls:
-                    stats = Stats(calls.count, calls.input_tokens, calls.output_tokens, terminal.total_bytes)
-                    self.progress.stats(stats)
-
-        thread = threading.Thread(target=report, name="cabtrace-progress", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join(1)
