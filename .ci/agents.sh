@@ -33,8 +33,9 @@ if ! fresh npm "$here/agents/package.json" "$here/agents/package-lock.json"; the
   rm -rf "$dir/npm" "$stamp"
   mkdir -p "$dir/npm"
   cp "$here/agents/package.json" "$here/agents/package-lock.json" "$dir/npm/"
-  # No package's own scripts but two, which put a program that npm has already fetched in its place. Not `npm ci`: it wants the lock to name the
-  # packages of platforms that a registry may not have, though they are optional; versions and hashes of the lock hold here too.
+  # No package's own scripts but two, which put a program that npm has already fetched in its place.
+  # Not `npm ci`: it wants the lock to name the packages of every platform, optional as they are, and a registry may not
+  # have them all. Versions and hashes of the lock hold for `npm install` as well.
   (cd "$dir/npm" && npm install --ignore-scripts --no-audit --no-fund --loglevel=error >"$dir/npm.log" 2>&1) || {
     say "npm failed:"; tail -n 15 "$dir/npm.log" >&2; exit 1; }
   (export HOME=$dir/home; cd "$dir/npm/node_modules"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cabtrace.model import semconv as sc
 from cabtrace.model.outcome import Verdict
-from cabtrace.model.run import RunHeader
 from cabtrace.model.span import AttributeValue, SpanRecord, SpanState
 from cabtrace.text import SafeText, safe
 from replay.document import Tone
 from replay.markers import MarkerKind
+
+if TYPE_CHECKING:
+    from cabtrace.model.run import RunHeader
 
 UNKNOWN = "unknown"
 

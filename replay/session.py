@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from replay.clock import ReplayClock
 from replay.idle import IdleMap, find_idle
-from replay.markers import Marker
-from replay.run import ReplayRun, Snapshot
-from replay.timeline import Row
+
+if TYPE_CHECKING:
+    from replay.markers import Marker
+    from replay.places import Found
+    from replay.run import ReplayRun, Snapshot
+    from replay.timeline import Row
 
 STEP_NS = 100_000_000
 
@@ -78,6 +82,14 @@ class Session:
         self.notice = ""
         self.clock.seek(position_ns)
         self.selected = self._focus()
+
+    def go(self, found: Found) -> None:
+        """To a place that was named; its row is selected and opened to."""
+        self.clock.pause()
+        if found.row is None:
+            self.seek(found.offset_ns)
+        else:
+            self._go(found.row, found.offset_ns)
 
     def seek_share(self, share: float) -> None:
         """To a share of the whole, 0 to 1."""

@@ -47,6 +47,14 @@ def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -
 @click.option(
     "--bodies/--no-bodies", default=True, show_default=True, help="Record what was asked and answered, secrets removed."
 )
+@click.option(
+    "--plugin",
+    "plugin_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Plugins to apply, in order: named sets of environment, arguments and files (TOML). May be repeated.",
+)
 @json_option
 @click.argument("agent_argv", metavar="[-- ARGV...]", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -60,10 +68,12 @@ def command(
     sweep: str,
     timeout: float | None,
     bodies: bool,
+    plugin_files: tuple[Path, ...],
     as_json: bool,
     agent_argv: tuple[str, ...],
 ) -> int:
     """Run one cell and record it. What stands after -- goes to the agent; for `--agent command` it is the whole command line."""
+    from cabtrace.agents.plugins import load_plugins
     from cabtrace.agents.registry import find_agent
     from cabtrace.cli.signals import cancel_on_signals
     from cabtrace.runner.cell import run_cell
@@ -85,6 +95,7 @@ def command(
         sweep=sweep,
         timeout_s=timeout,
         bodies=bodies,
+        plugins=tuple(plugin for file in plugin_files for plugin in load_plugins(file)),
     )
     check(spec)
     with cancel_on_signals() as cancel:

@@ -14,7 +14,8 @@ import orjson
 
 _RULES: Final = (
     (re.compile(r"\bcbt-[0-9a-f]{48}\b|\[redacted:run_token\]"), "<token>"),
-    (re.compile(r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"), "<uuid>"),
+    (re.compile(r"(?<![0-9a-fA-F-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9a-fA-F])"), "<uuid>"),
+    (re.compile(r"(?<!\d)1[5-9]\d{8}(?:\d{3}|\d{6}|\d{9})?(?!\d)"), "<time>"),  # seconds to nanoseconds since 1970
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\b"), "<time>"),
     (
         re.compile(
@@ -34,7 +35,8 @@ _RULES: Final = (
     ),
     (re.compile(r"\bduration_ms:? \d+(?:\.\d+)?"), "duration_ms <duration>"),
     (re.compile(r"(?<=/)(?:tmp\.?[A-Za-z0-9_]{6,12}|pytest-\d+|pytest-of-\w+)(?=$|[/\s\"':;,)])"), "<temporary>"),
-    (re.compile(r"\b(pid|PID|process)([ =:]+)\d+\b"), r"\1\2<pid>"),
+    (re.compile(r"\b(p?pg?id|tid|process)([ =:]+)\d+\b", re.IGNORECASE), r"\1\2<pid>"),
+    (re.compile(r"\b((?:chunk|session|request|thread|turn)[ _]id)([\"' =:]+)[0-9a-zA-Z][0-9a-zA-Z_-]{3,}", re.IGNORECASE), r"\1\2<id>"),
     (re.compile(r"(?<![\w-])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{12}(?![\w-])|\b(?:[a-z]+_)?[0-9a-fA-F]{16,}\b"), "<hex>"),
 )
 _NAMES: Final = re.compile(r"[0-9a-fA-F]{8,}|\d+|(?<=[/ ])tmp\S+")

@@ -43,9 +43,10 @@ _TELLING: Final = re.compile(
     r"|query|document|snippet|thought|summary|code)$",
     re.IGNORECASE,
 )
-_OURS: Final = ("cabtrace.", "gen_ai.usage.", "gen_ai.request.", "gen_ai.response.", "gen_ai.evaluation.", "test.", "process.pid")
+_OURS: Final = ("cabtrace.", "gen_ai.usage.", "gen_ai.request.", "gen_ai.response.", "gen_ai.evaluation.", "test.", sc.PROCESS_ARGS)
 _MIN_INSTRUCTION_CHARS = 12
 _KNOWN_KEYS = 8_192
+_LONGEST_ARGUMENT_CHARS = 160
 
 
 class ContentFilter:
@@ -67,6 +68,8 @@ class ContentFilter:
                 withheld += 1
                 continue
             clean = self._without_instruction(value)
+            if key == sc.PROCESS_ARGS and isinstance(clean, Sequence) and not isinstance(clean, str | bytes):
+                clean = _short_arguments(clean)
             withheld += clean is not value
             kept[key] = clean
         if not withheld:
@@ -98,6 +101,13 @@ class ContentFilter:
             items = [self._without_instruction(v) for v in value]
             return value if all(a is b for a, b in zip(items, value, strict=True)) else items
         return value
+
+
+def _short_arguments(arguments: Sequence[AttributeValue]) -> Sequence[AttributeValue]:
+    """A command line without what is as long as a prompt: flags, names and paths stay."""
+    if all(len(str(a)) <= _LONGEST_ARGUMENT_CHARS for a in arguments):
+        return arguments
+    return [a if len(str(a)) <= _LONGEST_ARGUMENT_CHARS else f"[withheld: {len(str(a))} characters]" for a in arguments]
 
 
 def is_content(key: str) -> bool:

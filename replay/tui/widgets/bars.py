@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual.strip import Strip
 
-from cabtrace.model.run import RunHeader
 from cabtrace.text import SafeText, safe
 from replay import display
 from replay.document import Piece, Tone, fit, words
-from replay.run import Snapshot
 from replay.tui.keys import Key
 from replay.tui.widgets.lines import Toned
+
+if TYPE_CHECKING:
+    from cabtrace.model.run import RunHeader
+    from replay.run import Snapshot
 
 
 def cell_title(header: RunHeader) -> SafeText:

@@ -1,0 +1,198 @@
+"""Where in a run to go: the words of `--at`, `--span`, `--error`, `--call` and of the `g` key, and what they mean in a run. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cabtrace.errors import UsageError
+from replay import display
+from replay.timeline import Timeline
+
+if TYPE_CHECKING:
+    from cabtrace.model.model_call import ModelCall
+
+FORMS = "12.3s, 1500ms, 2m05s, 01:02.5, 1:02:03, 50% or an ISO time such as 2026-11-22T15:36:31Z"
+_ROUNDING_NS = 1_000_000  # links are printed to the millisecond
+_MOST_NS = 10 * 365 * 24 * 3_600 * 10**9
+_UNITS = {"h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "": 10**9}
+_AMOUNTS = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ms|h|m|s)")
+_ALL_AMOUNTS = re.compile(rf"(?:{_AMOUNTS.pattern})+")
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)")
+_SPAN_ID = re.compile(r"[0-9a-f]{1,16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """So much after the start of the run."""
+
+    offset_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of the run, 0 to 1."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A time of day, Unix nanoseconds."""
+
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The first span whose id begins so."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstError:
+    """Where the first thing went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A model call by its number."""
+
+    number: int
+
+
+Place = Offset | Share | Instant | Span | FirstError | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place in a timeline. `row` is None where the time alone was named."""
+
+    offset_ns: int
+    row: int | None = None
+
+
+def parse_time(text: str) -> Offset | Share | Instant:
+    """The words of `--at`. Raises UsageError."""
+    words = text.strip()
+    offset_ns = _amounts(words)
+    if offset_ns is None:
+        offset_ns = _clock(words)
+    if offset_ns is not None:
+        if offset_ns > _MOST_NS:
+            raise UsageError(f"{text!r} is longer than any run.")
+        return Offset(offset_ns)
+    if words.endswith("%"):
+        number = words[:-1]
+        if re.fullmatch(r"\d+(\.\d+)?", number) and float(number) <= 100:
+            return Share(float(number) / 100)
+    elif (time_ns := _iso(words)) is not None:
+        return Instant(time_ns)
+    raise UsageError(f"{text[:80]!r} is no time.", hint=f"Write {FORMS}.")
+
+
+def parse_span(text: str) -> Span:
+    """The words of `--span`. Raises UsageError."""
+    prefix = text.strip().lower()
+    if not _SPAN_ID.fullmatch(prefix):
+        raise UsageError(f"{text[:80]!r} is no span id: up to 16 hexadecimal digits, or the first of them.")
+    return Span(prefix)
+
+
+def parse_link(*, at: str | None, span: str | None, error: bool, call: int | None) -> Place | None:
+    """The options of `cabtrace replay`; None when none is given. Raises UsageError."""
+    given = [name for name, value in (("--at", at), ("--span", span), ("--error", error or None), ("--call", call)) if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} each name a place.", hint="Give one of them.")
+    if at is not None:
+        return parse_time(at)
+    if span is not None:
+        return parse_span(span)
+    if call is not None:
+        return Call(call)
+    return FirstError() if error else None
+
+
+def resolve(place: Place, timeline: Timeline, calls: Sequence[ModelCall]) -> Found:
+    """Where that is. Raises UsageError where the run has no such place."""
+    match place:
+        case Offset(offset_ns):
+            return Found(_within(offset_ns, timeline))
+        case Share(share):
+            return Found(round(timeline.duration_ns * share))
+        case Instant(time_ns):
+            return Found(_within(time_ns - timeline.start_ns, timeline))
+        case Span(prefix):
+            return _span(prefix, timeline)
+        case Call(number):
+            return _call(number, timeline, calls)
+    if not timeline.errors:
+        raise UsageError("No span of this run failed.")
+    first = timeline.errors[0]
+    return Found(first.offset_ns, first.row)
+
+
+def _amounts(words: str) -> int | None:
+    if re.fullmatch(r"\d+(\.\d*)?|\.\d+", words):
+        return round(float(words) * 1e9) if len(words) < 24 else _MOST_NS + 1
+    if not _ALL_AMOUNTS.fullmatch(words) or len(words) > 80:
+        return None
+    total = 0.0
+    for part in _AMOUNTS.findall(words):
+        number = part.rstrip("hms")
+        total += float(number) * _UNITS[part[len(number) :]]
+    return round(min(total, _MOST_NS + 1))
+
+
+def _clock(words: str) -> int | None:
+    match = _CLOCK.fullmatch(words)
+    if match is None or len(words) > 40:
+        return None
+    hours, minutes, seconds = match.groups()
+    if float(seconds) >= 60 or (hours and int(minutes) >= 60):
+        return None
+    return (int(hours or 0) * 3_600 + int(minutes) * 60) * 10**9 + round(float(seconds) * 1e9)
+
+
+def _iso(words: str) -> int | None:
+    if "-" not in words:
+        return None
+    try:
+        when = datetime.fromisoformat(words)
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
+
+
+def _within(offset_ns: int, timeline: Timeline) -> int:
+    whole = timeline.duration_ns
+    if offset_ns < -_ROUNDING_NS:
+        raise UsageError(f"That is {display.duration(-offset_ns)} before the run began.")
+    if offset_ns > whole + _ROUNDING_NS:
+        raise UsageError(f"The run is {display.clock(whole)} long; {display.clock(offset_ns)} lies after its end.")
+    return min(max(offset_ns, 0), whole)
+
+
+def _span(prefix: str, timeline: Timeline) -> Found:
+    rows = [row for row in map(timeline.row, range(len(timeline))) if not row.group and row.span.span_id.startswith(prefix)]
+    if not rows:
+        raise UsageError(f"No span of this run has an id that begins with {prefix}.")
+    first = min(rows, key=lambda row: (row.span.span_id != prefix, row.start_ns, row.index))
+    return Found(first.start_ns, first.index)
+
+
+def _call(number: int, timeline: Timeline, calls: Sequence[ModelCall]) -> Found:
+    wanted = next((call for call in calls if call.index == number), None)
+    if wanted is None:
+        known = f"it has {calls[0].index} to {calls[-1].index}" if calls else "it has none"
+        raise UsageError(f"This run has no model call {number}; {known}.")
+    offset_ns = min(max(wanted.started_ns - timeline.start_ns, 0), timeline.duration_ns)
+    rows = (m.row for m in timeline.markers if m.offset_ns == offset_ns and timeline.row(m.row).span.span_id == wanted.call_id)
+    return Found(offset_ns, next(rows, None))
