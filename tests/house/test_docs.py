@@ -18,9 +18,8 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
 def test_links_between_pages_lead_somewhere() -> None:
     broken = []
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)}: {target}")
+        targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+        broken += [f"{page.relative_to(ROOT)}: {t}" for t in targets if "://" not in t and not (page.parent / t).exists()]
 
     assert broken == []
 
