@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.outcome import Verdict
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from cabtrace.model.run import RunHeader
 
 UNKNOWN = "unknown"
+VERDICTS: Final[dict[str, tuple[str, Tone]]] = {
+    Verdict.PASSED: ("✓ PASS", Tone.GOOD),
+    Verdict.FAILED: ("✗ FAIL", Tone.BAD),
+    Verdict.ERROR: ("! ERROR", Tone.WARN),
+}
 
 
 def duration(time_ns: float | None) -> str:
@@ -102,14 +107,8 @@ def verdict(header: RunHeader, *, live: bool, aborted: bool) -> tuple[SafeText, 
         return safe("⏺ LIVE"), Tone.WARN
     if aborted:
         return safe("⊘ ABORTED"), Tone.BAD
-    match header.verdict:
-        case Verdict.PASSED:
-            return safe("✓ PASS"), Tone.GOOD
-        case Verdict.FAILED:
-            return safe("✗ FAIL"), Tone.BAD
-        case Verdict.ERROR:
-            return safe("! ERROR"), Tone.WARN
-    return safe("? UNKNOWN"), Tone.DIM
+    sign, tone = VERDICTS.get(header.verdict or "", ("? UNKNOWN", Tone.DIM))
+    return safe(sign), tone
 
 
 def composite(header: RunHeader) -> float | None:

@@ -15,6 +15,8 @@ import orjson
 _RULES: Final = (
     (re.compile(r"\bcbt-[0-9a-f]{48}\b|\[redacted:run_token\]"), "<token>"),
     (re.compile(r"(?<![0-9a-fA-F-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9a-fA-F])"), "<uuid>"),
+    # a run's folder as agents write it into the names of their own, where no slash may be
+    (re.compile(r"(?<![\w.-])[\w.-]{0,300}?[0-9a-f]{32}(?=-box-)"), "<scratch>"),
     (re.compile(r"(?<!\d)1[5-9]\d{8}(?:\d{3}|\d{6}|\d{9})?(?!\d)"), "<time>"),  # seconds to nanoseconds since 1970
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\b"), "<time>"),
     (

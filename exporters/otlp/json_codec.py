@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from cabtrace.limits import DEFAULT, Limits
+from cabtrace.limits import Limits
 from cabtrace.model.otlp import ValueEncoder, clean_text, encode_attributes, span_to_otlp
 from cabtrace.model.span import SpanRecord
-from exporters.otlp.values import SafeValues
+from exporters.otlp.values import SENT, SafeValues
 
 
 class JsonCodec:
@@ -19,8 +19,8 @@ class JsonCodec:
 
     content_type = "application/json"
 
-    def __init__(self, limits: Limits = DEFAULT) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits = SENT) -> None:
+        self._limits = replace(limits, attribute_value_bytes=limits.attribute_value_bytes + 256)  # room for the note of a cut
         self._values = SafeValues(limits)
 
     def resource(self, attributes: Mapping[str, Any]) -> bytes:

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from cabtrace.limits import DEFAULT, Limits
+from cabtrace.limits import Limits
 from cabtrace.model.otlp import clean_text
 from cabtrace.model.span import SpanRecord
-from exporters.otlp.values import SafeValues
+from exporters.otlp.values import SENT, SafeValues
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _CACHED_PAIRS: Final = 16_384
@@ -55,7 +55,7 @@ class ProtobufCodec:
 
     content_type = "application/x-protobuf"
 
-    def __init__(self, limits: Limits = DEFAULT) -> None:
+    def __init__(self, limits: Limits = SENT) -> None:
         self._values = SafeValues(limits)
         self._pairs: dict[tuple[str, object, type], bytes] = {}
         self._names: dict[str, bytes] = {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import orjson
 
@@ -11,13 +12,15 @@ from cabtrace.limits import DEFAULT, Limits
 from cabtrace.model import semconv as sc
 from cabtrace.model.otlp import clean_text
 
+#: what was cut while it was recorded is a little longer than the cap, by the note of it, and must not be cut again
+SENT: Final = replace(DEFAULT, attribute_value_bytes=DEFAULT.attribute_value_bytes + 256)
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 
 class SafeValues:
     """Makes values safe; `changed` collects the names of those that had to be altered."""
 
-    def __init__(self, limits: Limits = DEFAULT) -> None:
+    def __init__(self, limits: Limits = SENT) -> None:
         self._limits = limits
         self.changed: list[str] = []
 

@@ -9,16 +9,19 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.screen import Screen
 
 from cabtrace.errors import EXIT_HARNESS, CabtraceError
-from replay.run import ReplayRun
-from replay.tui.screens.replay import ReplayScreen
-from replay.tui.screens.runs import RunsScreen
+from replay.tui.screens.opening import OpeningScreen
 from replay.tui.themes import DARK, DEFAULT_VARIABLES, LIGHT
 from replay.tui.widgets.bars import HintBar
+
+if TYPE_CHECKING:
+    from replay.places import Place
+    from replay.tui.screens.runs import RunsScreen
 
 
 class ReplayApp(App[int]):
@@ -30,13 +33,14 @@ class ReplayApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - Textual does not declare it for the class
 
     def __init__(
-        self, store: Path, run: Path | None = None, *, at_ns: int | None = None, now_ns: Callable[[], int] = time.monotonic_ns
+        self, store: Path, run: Path | None = None, *, place: Place | None = None, now_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
-        """Opens `run` here: one that cannot be read raises NotARunError or SchemaTooNewError before the screen changes."""
+        """Opens `run` at `place`. When that fails the app ends, and `failure` says why."""
         super().__init__()
         self._store = store
         self._now_ns = now_ns
-        self._first = None if run is None else ReplayScreen(ReplayRun(run), now_ns, at_ns=at_ns)
+        self._first = None if run is None else OpeningScreen(run, place)
+        self.failure: CabtraceError | None = None
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if os.environ.get("CABTRACE_THEME") == "light" else DARK.name
@@ -47,7 +51,7 @@ class ReplayApp(App[int]):
 
     def get_default_screen(self) -> Screen[None]:
         """No empty screen first."""
-        return self._first or RunsScreen(self._store)
+        return self._first or self._runs_screen()
 
     def on_mount(self) -> None:
         """A polite end on SIGTERM and SIGHUP, so that the terminal is restored."""
@@ -57,26 +61,43 @@ class ReplayApp(App[int]):
                 loop.add_signal_handler(number, self.exit, 128 + number)
 
     def on_runs_screen_opened(self, message: RunsScreen.Opened) -> None:
-        """Replays a run of the list, or says why that cannot be."""
-        try:
-            run = ReplayRun(message.path)
-        except (CabtraceError, OSError) as error:
-            self.screen.query_one(HintBar).show(str(error))
-            return
-        self.push_screen(ReplayScreen(run, self._now_ns))
+        """Replays a run of the list."""
+        self.push_screen(OpeningScreen(message.path))
+
+    def on_opening_screen_opened(self, message: OpeningScreen.Opened) -> None:
+        """The run was read."""
+        from replay.tui.screens.replay import ReplayScreen
+
+        self.switch_screen(ReplayScreen(message.run, self._now_ns, found=message.found))
+
+    def on_opening_screen_failed(self, message: OpeningScreen.Failed) -> None:
+        """Says so in the list that it was chosen from; without one the app has nothing to show."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            self.screen.query_one(HintBar).show(str(message.error))
+        else:
+            self.failure = message.error
+            self.exit(message.error.exit_code)
 
     def on_replay_screen_closed(self) -> None:
         """Back to the list, which is made now if the app began with a run."""
         if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
-            self.push_screen(RunsScreen(self._store))
+            self.push_screen(self._runs_screen())
+
+    def _runs_screen(self) -> Screen[None]:
+        from replay.tui.screens.runs import RunsScreen
+
+        return RunsScreen(self._store)
 
 
-def run_app(store: Path, run: Path | None = None, *, at_ns: int | None = None) -> int:
-    """Runs the app on this terminal; the exit code. Raises NotARunError or SchemaTooNewError."""
-    app = ReplayApp(store, run, at_ns=at_ns)
+def run_app(store: Path, run: Path | None = None, *, place: Place | None = None) -> int:
+    """Runs the app on this terminal; the exit code. Raises NotARunError, SchemaTooNewError, or UsageError for the place."""
+    app = ReplayApp(store, run, place=place)
     ended = app.run()
+    if app.failure is not None:
+        raise app.failure
     if ended is None and app.return_code:  # it crashed: Textual has printed why, after it restored the terminal
         return EXIT_HARNESS
     return ended or 0

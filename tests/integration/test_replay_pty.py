@@ -116,7 +116,7 @@ def test_a_crash_leaves_the_terminal_as_it_was(tmp_path: Path, tmux: Tmux):
     )
     before = terminal_facts(tmux)
     tmux.type(command(tmp_path, run, crashing), "Enter")
-    tmux.wait_for("✗ FAIL")
+    tmux.wait_for("●")
     tmux.type("Space")
     tmux.wait_for("EXIT 3")
 

@@ -29,6 +29,7 @@ _POINTER_SHAPE = re.compile(rb"\x1b\]22;[a-z-]*\x07")  # the one such sequence t
 def tour(app: PtyApp) -> None:
     """Every panel at several instants, the help, the list of runs, and a run from the list."""
     app.wait_for(b"FAIL")
+    app.wait_for("●".encode())  # the scrubber: the run was read
     app.settle(0.4)
     for place in (b"\x1b[H", b"]", b"]", b"n", b"\x1b[F"):
         app.send(place)

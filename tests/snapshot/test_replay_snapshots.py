@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from replay.tui.app import ReplayApp
 from replay.tui.themes import LIGHT
+from tests.support.pilot import settle
 from tests.support.sample_run import build_sample_run
 
 textual = pytest.importorskip("textual")
@@ -29,9 +30,7 @@ def scripted(*keys: str) -> Callable[[Pilot[Any]], Any]:
         for batch in ((), keys):
             if batch:
                 await pilot.press(*batch)
-            await pilot.pause()
-            await pilot.app.workers.wait_for_complete()
-            await pilot.pause()
+            await settle(pilot)
 
     return run_before
 

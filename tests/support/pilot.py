@@ -13,6 +13,16 @@ from replay.session import Session
 from replay.tui.app import ReplayApp
 from replay.tui.screens.replay import ReplayScreen
 
+async def settle(pilot: Pilot[Any]) -> None:
+    """Until no worker is left, nor one that the end of another has started, and everything is drawn."""
+    for _ in range(100):
+        await pilot.pause()
+        await pilot.pause()
+        if not list(pilot.app.workers):
+            return
+        await pilot.app.workers.wait_for_complete()
+
+
 T = TypeVar("T")
 Script = Callable[["Driver"], Awaitable[T]]
 
@@ -34,9 +44,7 @@ class Driver:
 
     async def settle(self) -> None:
         """Until workers are done and everything is drawn."""
-        await self.pilot.pause()
-        await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         """Keys, as Textual names them."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from replay.places import Offset
 from replay.session import Session, Tab
 from replay.tui.keys import DIGIT_KEYS, REPLAY_KEYS, RUNS_KEYS, TAB_KEYS
 from replay.tui.screens.help import HelpScreen
@@ -280,7 +281,7 @@ def test_it_begins_where_it_is_told(tmp_path: Path, run: Path):
     async def script(driver: Driver) -> int:
         return driver.session.position_ns
 
-    assert drive(script, tmp_path, run, at_ns=12_300 * MS) == 12_300 * MS
+    assert drive(script, tmp_path, run, place=Offset(12_300 * MS)) == 12_300 * MS
 
 
 def test_no_key_is_bound_twice():

@@ -17,6 +17,7 @@ from textual.timer import Timer
 from replay import display
 from replay.engine import make_engine
 from replay.panels.choose import panel_lines
+from replay.places import Found
 from replay.run import ReplayRun
 from replay.screen import TerminalTape
 from replay.session import STEP_NS, Session, Tab
@@ -49,9 +50,11 @@ class ReplayScreen(Screen[None]):
     class Grown(Message):
         """A live run has a new snapshot."""
 
-    def __init__(self, run: ReplayRun, now_ns: Callable[[], int], *, at_ns: int | None = None) -> None:
+    def __init__(self, run: ReplayRun, now_ns: Callable[[], int], *, found: Found | None = None) -> None:
         super().__init__()
-        self.session = Session(run, now_ns, at_ns=at_ns)
+        self.session = Session(run, now_ns)
+        if found is not None:
+            self.session.go(found)
         self._tape: TerminalTape | None = None
         self._tape_note = ""
         self._frames: Timer | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -47,6 +47,13 @@ class HeaderBar(Toned):
         if snapshot.warnings:
             count = len(snapshot.warnings)
             self._right.append(words(f"  ! {count} warning{'s' * (count > 1)}", Tone.WARN))
+        self.refresh()
+
+    def show_raw(self, summary: Mapping[str, object]) -> None:
+        """Draws what run.json says before it was read properly; a verdict only where it is certain."""
+        self._title = safe(f"{summary.get('cell_id', '')} #{summary.get('attempt', '')}", max_chars=400, newlines=False)
+        verdict = display.VERDICTS.get(str(summary.get("verdict"))) if summary.get("status") == "finished" else None
+        self._right = [words(*verdict)] if verdict else []
         self.refresh()
 
     def show_text(self, title: str, right: Sequence[Piece] = ()) -> None:
