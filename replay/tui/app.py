@@ -68,7 +68,11 @@ class ReplayApp(App[int]):
         """The run was read."""
         from replay.tui.screens.replay import ReplayScreen
 
-        self.switch_screen(ReplayScreen(message.run, self._now_ns, found=message.found))
+        screen = ReplayScreen(message.run, self._now_ns, found=message.found)
+        if len(self.screen_stack) > 1:
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)  # Textual cannot switch away from its first screen
 
     def on_opening_screen_failed(self, message: OpeningScreen.Failed) -> None:
         """Says so in the list that it was chosen from; without one the app has nothing to show."""
@@ -81,10 +85,10 @@ class ReplayApp(App[int]):
 
     def on_replay_screen_closed(self) -> None:
         """Back to the list, which is made now if the app began with a run."""
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
+        if isinstance(self.screen_stack[-2], OpeningScreen):
+            self.switch_screen(self._runs_screen())
         else:
-            self.push_screen(self._runs_screen())
+            self.pop_screen()
 
     def _runs_screen(self) -> Screen[None]:
         from replay.tui.screens.runs import RunsScreen
