@@ -125,19 +125,26 @@ def test_an_engine_address_that_makes_no_sense(url: str, monkeypatch: pytest.Mon
 
 
 def test_something_else_than_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
-            while select.select([server], [], [], 20)[0]:
-                peer, _ = server.accept()
-                peer.recv(1000)
-                peer.sendall(b"SSH-2.0-nothing\r\n")
-                peer.close()
+            while not done.is_set():
+                if select.select([server], [], [], 0.1)[0]:
+                    peer, _ = server.accept()
+                    peer.recv(1000)
+                    peer.sendall(b"SSH-2.0-nothing\r\n")
+                    peer.close()
 
-        threading.Thread(target=answer, daemon=True).start()
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(SandboxError):
-            connect()
+        try:
+            with pytest.raises(SandboxError):
+                connect()
+        finally:
+            done.set()
+            thread.join(10)
 
 
 def test_a_container_that_is_removed_under_the_cell(engine: Any) -> None:
