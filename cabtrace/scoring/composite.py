@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cabtrace.model.score import AxisResult
@@ -54,9 +54,9 @@ def composite(axes: Mapping[str, AxisResult]) -> AxisResult:
     factor = components["refusal_factor"]
     value = None
     if parts["pass_rate"] is not None and factor is not None:
-        value = sum(WEIGHTS[part] * known for part, known in parts.items() if known is not None) * factor
+        value = _added(WEIGHTS[part] * known for part, known in parts.items() if known is not None) * factor
         if unknown:
-            value /= sum(WEIGHTS[part] for part in parts if part not in unknown)
+            value /= _added(WEIGHTS[part] for part in parts if part not in unknown)
     return AxisResult(
         axis="composite",
         version=VERSION,
@@ -96,3 +96,11 @@ def _refusal_factor(refusal: Mapping[str, Any]) -> int | None:
         return 1
     correct = refusal["refusal_correct"]
     return None if correct is None else int(correct)
+
+
+def _added(terms: Iterable[float]) -> float:
+    """Plain addition in order: `sum` rounds differently from Python 3.12 on, and a score must not hang on the Python."""
+    total = 0.0
+    for term in terms:
+        total += term
+    return total

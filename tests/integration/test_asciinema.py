@@ -18,9 +18,9 @@ pytestmark = pytest.mark.skipif(ASCIINEMA is None, reason="asciinema is not inst
 
 
 def asciinema(cabtrace: CommandLine, *args: str) -> tuple[int, str]:
-    done = on_terminal(
-        [str(ASCIINEMA), *args], cabtrace.environment({"ASCIINEMA_CONFIG_HOME": str(cabtrace.folder)}), cabtrace.folder
-    )
+    env = cabtrace.environment({"ASCIINEMA_CONFIG_HOME": str(cabtrace.folder)})
+    del env["PYTHONPATH"]  # it is a Python program of another Python
+    done = on_terminal([str(ASCIINEMA), *args], env, cabtrace.folder)
     return done.code, done.out
 
 

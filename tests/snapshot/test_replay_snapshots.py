@@ -15,6 +15,7 @@ from tests.support.pilot import settle
 from tests.support.sample_run import build_sample_run
 
 textual = pytest.importorskip("textual")
+pytest.importorskip("pyghostty", reason="the pictures show the terminal as its engine draws it: cabtrace[terminal]")
 if textual.__version__ != "8.2.8":
     pytest.skip("the pictures were made with Textual 8.2.8", allow_module_level=True)
 
@@ -73,6 +74,31 @@ class TestReplay:
         assert snap_compare(app(tmp_path, run), terminal_size=(120, 40), run_before=scripted("end", "r"))
 
 
+class TestTools:
+    """What search, bookmarks, the critical path and log records add to the screen."""
+
+    @sizes
+    def test_search(self, snap_compare: Compare, tmp_path: Path, size: tuple[int, int]):
+        run = build_sample_run(tmp_path)
+        assert snap_compare(app(tmp_path, run), terminal_size=size, run_before=scripted("slash", *"mismatched", "enter"))
+
+    @sizes
+    def test_critical_path_and_bookmark(self, snap_compare: Compare, tmp_path: Path, size: tuple[int, int]):
+        run = build_sample_run(tmp_path)
+        keys = ("n", "m", *"it broke here", "enter", "x", "l")
+        assert snap_compare(app(tmp_path, run), terminal_size=size, run_before=scripted(*keys))
+
+    @sizes
+    def test_a_line_of_why_is_chosen(self, snap_compare: Compare, tmp_path: Path, size: tuple[int, int]):
+        run = build_sample_run(tmp_path)
+        keys = ("w", "tab", "tab", "down", "down")
+        assert snap_compare(app(tmp_path, run), terminal_size=size, run_before=scripted(*keys))
+
+    def test_go_to_a_place_that_is_not_there(self, snap_compare: Compare, tmp_path: Path):
+        run = build_sample_run(tmp_path)
+        assert snap_compare(app(tmp_path, run), terminal_size=(120, 40), run_before=scripted("g", *"99s", "enter"))
+
+
 class TestOthers:
     """The list of runs and the help."""
 
@@ -81,6 +107,12 @@ class TestOthers:
         for failing in (False, True, True):
             build_sample_run(tmp_path, failing=failing)
         assert snap_compare(app(tmp_path, None), terminal_size=size, run_before=scripted("down"))
+
+    @sizes
+    def test_filter(self, snap_compare: Compare, tmp_path: Path, size: tuple[int, int]):
+        for failing in (False, True, True):
+            build_sample_run(tmp_path, failing=failing)
+        assert snap_compare(app(tmp_path, None), terminal_size=size, run_before=scripted("slash", *"fail"))
 
     def test_no_runs(self, snap_compare: Compare, tmp_path: Path):
         assert snap_compare(app(tmp_path, None), terminal_size=(80, 24), run_before=scripted())
