@@ -1,4 +1,4 @@
-"""`why` and `diff` on runs of 100,000 spans, of which 10,000 are model calls and tool calls with bodies; beside just reading them."""
+"""`why` and `diff` on runs of 100,000 spans, 10,000 of them model calls and tool calls; beside just reading them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -59,7 +60,7 @@ def build(store: Path, *, last_command: str) -> Path:
     number = 2
 
     def span(
-        name: str, kind: str, begin_ms: float, end_ms: float, parent: str | None, span_id: str = "", **attributes: object
+        name: str, kind: str, begin_ms: float, end_ms: float, parent: str | None, span_id: str = "", **attributes: Any
     ) -> str:
         nonlocal number
         number += 1
@@ -67,7 +68,7 @@ def build(store: Path, *, last_command: str) -> Path:
         values = {sc.SPAN_KIND: kind, **attributes} if kind else attributes
         record = SpanRecord(
             "1" * 32, span_id, parent, name, start + int(begin_ms * MS), start + int(end_ms * MS), attributes=values
-        )  # type: ignore[arg-type]  # plain values
+        )
         write_span(writer, record)
         return span_id
 
@@ -99,7 +100,8 @@ def build(store: Path, *, last_command: str) -> Path:
             )
         span(
             "execute_tool shell", "tool_call", at + 8, at + 19, container,
-            **{sc.GEN_AI_TOOL_NAME: "shell", sc.GEN_AI_TOOL_ARGUMENTS: arguments, sc.GEN_AI_TOOL_RESULT: f"line {turn}\n[exit code {turn % 7 == 0:d}]",
+            **{sc.GEN_AI_TOOL_NAME: "shell", sc.GEN_AI_TOOL_ARGUMENTS: arguments,
+               sc.GEN_AI_TOOL_RESULT: f"line {turn}\n[exit code {turn % 7 == 0:d}]",
                sc.TOOL_CALL_ASKED_BY: call_id},
         )  # fmt: skip
         for step in range(chatter):

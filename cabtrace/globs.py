@@ -29,6 +29,18 @@ def compile_globs(patterns: Iterable[str]) -> GitIgnoreSpec:
 
 
 def matching(patterns: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
-    """Those of `paths` that the globs match, in their order."""
-    spec = compile_globs(patterns)
+    """Those of `paths` that the globs match, in their order.
+
+    The patterns may come from a record, which may say anything: what is no glob matches nothing.
+    """
+    usable = [pattern for pattern in patterns if _is_glob(pattern)]
+    spec = compile_globs(usable)
     return tuple(path for path in paths if spec.match_file(path))
+
+
+def _is_glob(pattern: str) -> bool:
+    try:
+        compile_globs([pattern])
+    except ValueError:
+        return False
+    return True

@@ -191,6 +191,9 @@ class RecordedAgent(Agent, Protocol):
     def version_argv(self) -> tuple[str, ...]:
         """The command that prints its version."""
 
+    def interactive_files(self, context: LaunchContext) -> Mapping[str, bytes]:
+        """Files of its home for when a user starts it by hand (`cabtrace record`): what spares the questions of a first start."""
+
     def transcript_globs(self) -> tuple[str, ...]:
         """Files below the cell's home that are harvested into artifacts/ (also after SIGKILL)."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.otlp import spans_from_line
+from cabtrace.model.otlp import decode_attributes, span_from_otlp, spans_from_line
 from cabtrace.model.otlp_lines import span_line
-from cabtrace.model.span import SpanRecord
+from cabtrace.model.span import AttributeValue, SpanRecord
 from cabtrace.store import layout
 from cabtrace.store.lines import LineFile, nests_deeper
 
@@ -47,10 +47,48 @@ class SpanSource:
 
     def records(self) -> Iterator[SpanRecord]:
         """The same spans decoded, in the order of the file."""
+        for raw in self.raw():
+            yield raw if isinstance(raw, SpanRecord) else raw.record()
+
+    def raw(self) -> Iterator[RawSpan | SpanRecord]:
+        """The same spans in the same order, as they were parsed; those that never ended as records."""
+        resource = _LastResource()
         for line in LineFile(self.path / layout.TRACE).new_lines():
             if line.number not in self.skipped:
-                yield from spans_from_line(orjson.loads(line.data))
+                yield from resource.spans(orjson.loads(line.data))
         yield from self.unended
+
+
+@dataclass(frozen=True, slots=True)
+class RawSpan:
+    """An OTLP/JSON span with what stands around it. The resource is one object for as long as it stays the same."""
+
+    span: dict[str, Any]
+    resource: Mapping[str, AttributeValue]
+    scope: dict[str, Any]
+
+    def record(self) -> SpanRecord:
+        """Decoded."""
+        return span_from_otlp(self.span, self.resource, self.scope)
+
+
+class _LastResource:
+    """Decodes spans; the resource, which is the same in line after line, once for as long as it stays so."""
+
+    def __init__(self) -> None:
+        self._raw: object = None
+        self._attributes: Mapping[str, AttributeValue] = {}
+
+    def spans(self, value: dict[str, Any]) -> Iterator[RawSpan]:
+        """As `spans_from_line`, of a line that the first pass found good."""
+        for resource_spans in value["resourceSpans"]:
+            raw = (resource_spans.get("resource") or {}).get("attributes") or []
+            if raw != self._raw:
+                self._raw, self._attributes = raw, decode_attributes(raw)
+            for scope_spans in resource_spans["scopeSpans"]:
+                scope = scope_spans.get("scope") or {}
+                for span in scope_spans["spans"]:
+                    yield RawSpan(span, self._attributes, scope)
 
 
 def span_source(run: RunView) -> SpanSource:

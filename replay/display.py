@@ -55,6 +55,11 @@ def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
+def at_words(offset_ns: int) -> str:
+    """An instant as `--at` takes it: `12.3s`."""
+    return f"{offset_ns / 1e9:.3f}".rstrip("0").rstrip(".") + "s"
+
+
 def size(n_bytes: int | None) -> str:
     """`512 B`, `1.2 KiB`, `3.4 MiB`."""
     if n_bytes is None:
@@ -107,6 +112,8 @@ def verdict(header: RunHeader, *, live: bool, aborted: bool) -> tuple[SafeText, 
         return safe("⏺ LIVE"), Tone.WARN
     if aborted:
         return safe("⊘ ABORTED"), Tone.BAD
+    if header.verdict is None and header.status == "finished":  # `cabtrace record`: nothing was tested
+        return safe("– RECORDED"), Tone.DIM
     sign, tone = VERDICTS.get(header.verdict or "", ("? UNKNOWN", Tone.DIM))
     return safe(sign), tone
 

@@ -39,13 +39,15 @@ Piece = tuple[SafeText, Tone]
 class Line:
     """Pieces side by side; `indent` is where a wrapped line goes on. `current` marks what the playhead is at.
 
-    A line of a table does not wrap: what has no room is cut.
+    A line of a table does not wrap: what has no room is cut. `target_ns` is the instant that it tells of, if the playhead can
+    go there.
     """
 
     pieces: tuple[Piece, ...] = ()
     indent: int = 0
     current: bool = False
     wraps: bool = True
+    target_ns: int | None = None
 
     @property
     def text(self) -> str:
@@ -53,9 +55,9 @@ class Line:
         return "".join(text for text, _ in self.pieces)
 
 
-def line(*parts: SafeText | Piece, indent: int = 0, current: bool = False) -> Line:
+def line(*parts: SafeText | Piece, indent: int = 0, current: bool = False, target_ns: int | None = None) -> Line:
     """A line; a part without a tone is plain text. Line breaks have no place in it."""
-    return Line(tuple((p, Tone.TEXT) if isinstance(p, SafeText) else p for p in parts), indent, current)
+    return Line(tuple((p, Tone.TEXT) if isinstance(p, SafeText) else p for p in parts), indent, current, target_ns=target_ns)
 
 
 def words(text: str, tone: Tone = Tone.TEXT) -> Piece:
@@ -147,15 +149,17 @@ def wrap(source: Line, width: int) -> list[Line]:
     return rows
 
 
-def table(head: Sequence[str], rows: Iterable[tuple[Sequence[Piece], bool]], *, right: Sequence[int] = ()) -> Iterator[Line]:
-    """Columns as wide as their content; `right` names those that hold numbers. Each row says whether it is current."""
+def table(
+    head: Sequence[str], rows: Iterable[tuple[Sequence[Piece], bool, int | None]], *, right: Sequence[int] = ()
+) -> Iterator[Line]:
+    """Columns as wide as their content; `right` names those that hold numbers. Each row says if it is current, and when."""
     body = list(rows)
     widths = [cell_len(h) for h in head]
-    for cells, _ in body:
+    for cells, _, _ in body:
         widths = [max(w, cell_len(text)) for w, (text, _) in zip(widths, cells, strict=True)]
     gap = safe("  "), Tone.TEXT
     titles = ((pad(h, w, right=i in right), Tone.KEY) for i, (h, w) in enumerate(zip(head, widths, strict=True)))
     yield Line(tuple(piece for title in titles for piece in (title, gap)), wraps=False)
-    for cells, current in body:
+    for cells, current, target_ns in body:
         padded = ((pad(text, w, right=i in right), tone) for i, ((text, tone), w) in enumerate(zip(cells, widths, strict=True)))
-        yield Line(tuple(piece for cell in padded for piece in (cell, gap)), current=current, wraps=False)
+        yield Line(tuple(piece for cell in padded for piece in (cell, gap)), current=current, wraps=False, target_ns=target_ns)

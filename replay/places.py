@@ -1,4 +1,4 @@
-"""Where in a run to go: the words of `--at`, `--span`, `--error`, `--call` and of the `g` key, and what they mean in a run. Pure."""
+"""Where in a run to go: the words of `--at`, `--span`, `--error`, `--call` and of the `g` key, and what that is in a run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FORMS = "12.3s, 1500ms, 2m05s, 01:02.5, 1:02:03, 50% or an ISO time such as 2026
 _ROUNDING_NS = 1_000_000  # links are printed to the millisecond
 _MOST_NS = 10 * 365 * 24 * 3_600 * 10**9
 _UNITS = {"h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "": 10**9}
-_AMOUNTS = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ms|h|m|s)")
-_ALL_AMOUNTS = re.compile(rf"(?:{_AMOUNTS.pattern})+")
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)")
+_AMOUNTS = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ms|h|m|s)", re.ASCII)
+_ALL_AMOUNTS = re.compile(rf"(?:{_AMOUNTS.pattern})+", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)", re.ASCII)
 _SPAN_ID = re.compile(r"[0-9a-f]{1,16}")
 
 
@@ -65,7 +65,14 @@ class Call:
     number: int
 
 
-Place = Offset | Share | Instant | Span | FirstError | Call
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The first span whose name holds these words, or whose id begins with them."""
+
+    text: str
+
+
+Place = Offset | Share | Instant | Span | FirstError | Call | Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,11 @@ def parse_time(text: str) -> Offset | Share | Instant:
         offset_ns = _clock(words)
     if offset_ns is not None:
         if offset_ns > _MOST_NS:
-            raise UsageError(f"{text!r} is longer than any run.")
+            raise UsageError(f"{text[:80]!r} is longer than any run.")
         return Offset(offset_ns)
     if words.endswith("%"):
         number = words[:-1]
-        if re.fullmatch(r"\d+(\.\d+)?", number) and float(number) <= 100:
+        if re.fullmatch(r"\d+(\.\d+)?", number, re.ASCII) and float(number) <= 100:
             return Share(float(number) / 100)
     elif (time_ns := _iso(words)) is not None:
         return Instant(time_ns)
@@ -103,9 +110,28 @@ def parse_span(text: str) -> Span:
     return Span(prefix)
 
 
+def parse_anywhere(text: str) -> Place:
+    """The words of the `g` key: a time, `#3` for a model call, `error`, a span's id or name. Raises UsageError."""
+    words = text.strip()
+    if words.lower() == "error":
+        return FirstError()
+    if (number := words.removeprefix("#")) != words and number.isascii() and number.isdigit() and len(number) < 10:
+        return Call(int(number))
+    try:
+        return parse_time(words)
+    except UsageError:
+        if not words or (words[0].isdigit() and ":" in words):
+            raise
+        return Named(words)
+
+
 def parse_link(*, at: str | None, span: str | None, error: bool, call: int | None) -> Place | None:
     """The options of `cabtrace replay`; None when none is given. Raises UsageError."""
-    given = [name for name, value in (("--at", at), ("--span", span), ("--error", error or None), ("--call", call)) if value is not None]
+    given = [
+        name
+        for name, value in (("--at", at), ("--span", span), ("--error", error or None), ("--call", call))
+        if value is not None
+    ]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} each name a place.", hint="Give one of them.")
     if at is not None:
@@ -130,6 +156,8 @@ def resolve(place: Place, timeline: Timeline, calls: Sequence[ModelCall]) -> Fou
             return _span(prefix, timeline)
         case Call(number):
             return _call(number, timeline, calls)
+        case Named(text):
+            return _named(text, timeline)
     if not timeline.errors:
         raise UsageError("No span of this run failed.")
     first = timeline.errors[0]
@@ -137,7 +165,7 @@ def resolve(place: Place, timeline: Timeline, calls: Sequence[ModelCall]) -> Fou
 
 
 def _amounts(words: str) -> int | None:
-    if re.fullmatch(r"\d+(\.\d*)?|\.\d+", words):
+    if re.fullmatch(r"\d+(\.\d*)?|\.\d+", words, re.ASCII):
         return round(float(words) * 1e9) if len(words) < 24 else _MOST_NS + 1
     if not _ALL_AMOUNTS.fullmatch(words) or len(words) > 80:
         return None
@@ -185,6 +213,21 @@ def _span(prefix: str, timeline: Timeline) -> Found:
     if not rows:
         raise UsageError(f"No span of this run has an id that begins with {prefix}.")
     first = min(rows, key=lambda row: (row.span.span_id != prefix, row.start_ns, row.index))
+    return Found(first.start_ns, first.index)
+
+
+def _named(text: str, timeline: Timeline) -> Found:
+    if _SPAN_ID.fullmatch(text.lower()):
+        try:
+            return _span(text.lower(), timeline)
+        except UsageError:
+            pass
+    wanted = text.casefold()
+    rows = (row for row in map(timeline.row, range(len(timeline))) if not row.group)
+    hits = [r for r in rows if wanted in r.span.name.casefold() or wanted in display.title(r.span).casefold()]
+    if not hits:
+        raise UsageError(f"No time, span id or span name is {text[:80]!r}.")
+    first = min(hits, key=lambda row: (row.start_ns, row.index))
     return Found(first.start_ns, first.index)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cabtrace.errors import CabtraceError
+from cabtrace.model.log import LogRecord
 from cabtrace.model.model_call import ModelCall
 from cabtrace.model.run import RunHeader
 from cabtrace.store.calls import CallBody
@@ -84,6 +85,16 @@ class ReplayRun:
             offset_ns = self._view.terminal_start_ns() - self.snapshot.timeline.start_ns
             columns, rows = (header.columns, header.rows) if header else (80, 24)
             return self._view.terminal_events(), columns, rows, offset_ns
+
+    def logs(self) -> Sequence[LogRecord]:
+        """Log records that the agent emitted, by time."""
+        with self._lock:
+            return tuple(self._view.logs())
+
+    def terminal_text(self, max_chars: int = 4096) -> str:
+        """The end of the terminal's output as plain text."""
+        with self._lock:
+            return self._view.terminal_text(max_chars)
 
     def patch(self) -> str:
         """The workspace's change as a patch; "" when there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +47,33 @@ class RunRow:
     cells: tuple[Piece, ...] = ()
     error: str = ""
     failed: bool = False
+    started_at: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the filter looks at."""
+        return " ".join([*(text for text, _ in self.cells), self.error]).casefold()
+
+
+def in_order(rows: Iterable[RunRow]) -> list[RunRow]:
+    """Failed ones before the others, newest first."""
+    newest = sorted(rows, key=lambda row: row.started_at, reverse=True)
+    return sorted(newest, key=lambda row: not row.failed)
+
+
+def narrowed(rows: Sequence[RunRow], query: str) -> list[RunRow]:
+    """Rows that hold every word of a filter; where there is none, rows that hold the words' letters in that order."""
+    wanted = query.casefold().split()
+    exact = [row for row in rows if all(word in row.text for word in wanted)]
+    if exact or not wanted:
+        return exact
+    spellings = [re.compile("[^ ]*?".join(map(re.escape, word))) for word in wanted]
+    return [row for row in rows if all(spelling.search(row.text) for spelling in spellings)]
 
 
 def run_rows(runs: Iterable[RunSummary]) -> list[RunRow]:
-    """Newest first, failed ones before the others."""
-    newest = sorted(runs, key=lambda r: r.started_at, reverse=True)
-    return [run_row(run) for run in sorted(newest, key=lambda r: not (r.failed or r.live or r.header is None))]
+    """Failed ones before the others, newest first."""
+    return in_order(map(run_row, runs))
 
 
 def run_row(run: RunSummary) -> RunRow:
@@ -74,7 +96,7 @@ def run_row(run: RunSummary) -> RunRow:
         words(display.score(display.composite(header))),
         words(header.started_at[:16].replace("T", " "), Tone.DIM),
     )
-    return RunRow(run.path, cells, failed=run.failed)
+    return RunRow(run.path, cells, failed=run.failed or run.live, started_at=header.started_at)
 
 
 def column_widths(rows: Sequence[RunRow], width: int, *, sample: int = 200) -> list[int]:

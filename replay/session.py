@@ -6,13 +6,18 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from replay.bookmarks import Bookmark, read_bookmarks, with_bookmark, write_bookmarks
 from replay.clock import ReplayClock
 from replay.idle import IdleMap, find_idle
+from replay.journal import Entry, journal
 
 if TYPE_CHECKING:
+    from cabtrace.diagnose.finding import Diagnosis
     from replay.markers import Marker
+    from replay.path import PathOverlay
     from replay.places import Found
     from replay.run import ReplayRun, Snapshot
+    from replay.search import Results
     from replay.timeline import Row
 
 STEP_NS = 100_000_000
@@ -46,6 +51,13 @@ class Session:
         self.notice = ""
         self.compressing = False
         self._marker: Marker | None = None
+        self.results: Results | None = None
+        self._hit: int | None = None
+        self.bookmarks = read_bookmarks(run.path)
+        self.path_shown = False
+        self.path: PathOverlay | None = None
+        self._journal: tuple[Entry, ...] | None = None
+        self._diagnosis: tuple[Snapshot, Diagnosis | str] | None = None
         self._refold()
         self.selected = self._focus()
 
@@ -128,6 +140,91 @@ class Session:
         """To the next or previous model call, tool call, test or error."""
         self._jump(by, errors_only=False)
 
+    def take_results(self, results: Results) -> None:
+        """A search is done: to the first hit at or after the playhead, else to the first of all."""
+        self.results, self._hit = results, None
+        if not results.hits:
+            self.notice = _nowhere(results)
+            return
+        at_ns = self.position_ns
+        place = next((i for i, hit in enumerate(results.hits) if hit.offset_ns >= at_ns), 0)
+        self._go_to_hit(place)
+
+    def step_hit(self, by: int) -> None:
+        """To the next or previous hit of the search."""
+        results = self.results
+        if results is None or not results.hits:
+            self.notice = "Nothing was searched for yet: / does that." if results is None else _nowhere(results)
+            return
+        place = results.step(self.position_ns, by, self._hit)
+        if place is None:
+            self.notice = f"No {'later' if by > 0 else 'earlier'} hit of {results.query!r} ({results.count_words()})."
+            return
+        self._go_to_hit(place)
+
+    def _go_to_hit(self, place: int) -> None:
+        assert self.results is not None
+        hit = self.results.hits[place]
+        self.clock.pause()
+        if hit.row is None or hit.row >= len(self._timeline):
+            self.seek(hit.offset_ns)
+        else:
+            self._go(hit.row, hit.offset_ns)
+        self._hit = place
+        self.notice = f"{place + 1:,}/{self.results.count_words()}  {hit.where}: {hit.excerpt}"
+
+    def journal(self) -> tuple[Entry, ...]:
+        """What was noted while the run went on, by time."""
+        if self._journal is None:
+            self._journal = journal(self._timeline.spans, self.run.logs(), self.bookmarks)
+        return self._journal
+
+    @property
+    def diagnosis(self) -> Diagnosis | str | None:
+        """Why it ended so, or a sentence why that is unknown; None until then. Of a run that grew: the last known."""
+        return self._diagnosis[1] if self._diagnosis else None
+
+    @property
+    def needs_diagnosis(self) -> bool:
+        """Whether the open panel shows a diagnosis, and there is none of what is known now."""
+        return self.tab is Tab.WHY and (self._diagnosis is None or self._diagnosis[0] is not self.snapshot)
+
+    def take_diagnosis(self, snapshot: Snapshot, diagnosis: Diagnosis | str) -> None:
+        """It was worked out, for one snapshot."""
+        self._diagnosis = snapshot, diagnosis
+
+    def bookmark_offset_ns(self, mark: Bookmark) -> int:
+        """Where a bookmark is on the timeline's axis."""
+        return min(max(mark.time_ns - self._timeline.start_ns, 0), self._timeline.duration_ns)
+
+    def bookmark_here(self) -> Bookmark | None:
+        """The bookmark at the playhead."""
+        return next((mark for mark in self.bookmarks if self.bookmark_offset_ns(mark) == self.position_ns), None)
+
+    def set_bookmark(self, note: str) -> None:
+        """Marks the playhead; an empty note takes the mark there away. Raises StoreError."""
+        here = self.bookmark_here()
+        time_ns = here.time_ns if here else self._timeline.start_ns + self.position_ns
+        # Read again: the same run may be open elsewhere.
+        marks = with_bookmark(read_bookmarks(self.run.path), time_ns, note)
+        write_bookmarks(self.run.path, marks)
+        self.bookmarks, self._journal = marks, None
+        self.notice = "Bookmarked; ' and \" go from one to the next." if self.bookmark_here() else "The bookmark is gone."
+
+    def jump_bookmark(self, by: int) -> None:
+        """To the next or previous bookmark."""
+        at_ns = self.position_ns
+        offsets = sorted(((self.bookmark_offset_ns(mark), mark) for mark in self.bookmarks), reverse=by < 0)
+        found = next(((offset, mark) for offset, mark in offsets if (offset - at_ns) * by > 0), None)
+        self.clock.pause()
+        if found is None:
+            self.notice = (
+                f"No {'later' if by > 0 else 'earlier'} bookmark." if self.bookmarks else "There is no bookmark; m sets one."
+            )
+            return
+        self.seek(found[0])
+        self.notice = f"⚑ {found[1].note}" if found[1].note else "⚑"
+
     def faster(self) -> None:
         """The next speed up."""
         self.clock.faster()
@@ -184,6 +281,7 @@ class Session:
         closed = {old.key(row) for row in self.folded}
         chosen = old.key(self.selected) if self.selected is not None else None
         self._timeline = new
+        self.results = self._hit = self._journal = self.path = None  # rows may have moved, more may have been said
         keys = {new.key(row): row for row in range(len(new))}
         self.folded = {keys[key] for key in closed if key in keys}
         self.folded |= {row for row in new.groups() if new.key(row) not in known}
@@ -238,3 +336,7 @@ class Session:
         output = [start_ns + round(event.time_s * 1e9) for event in events]
         rows = [timeline.row(row) for row in self._order.rows]
         return [0, timeline.duration_ns, *output, *(r.start_ns for r in rows), *(r.end_ns for r in rows)]
+
+
+def _nowhere(results: Results) -> str:
+    return f"{results.query!r} is nowhere in this run."

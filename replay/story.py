@@ -12,27 +12,31 @@ from replay.panels.calls import calls_panel
 from replay.panels.diff import diff_panel
 from replay.panels.scores import axis_label
 from replay.panels.why import record_lines, tests_lines, verdict_lines
+from replay.places import Found
 from replay.run import ReplayRun, Snapshot
 from replay.timeline import Row
 
 _INDENT_MOST = 12
 
 
-def tell(run: ReplayRun, *, width: int = 100, patch: bool = True) -> Iterator[SafeText]:
-    """All of it, line by line; no line is wider than `width` cells unless it cannot be broken."""
-    for source in _lines(run, run.snapshot, max(width, 40), patch=patch):
+def tell(run: ReplayRun, *, width: int = 100, patch: bool = True, found: Found | None = None) -> Iterator[SafeText]:
+    """All of it, line by line; no line is wider than `width` cells unless it cannot be broken. `found` is marked in it."""
+    for source in _lines(run, run.snapshot, max(width, 40), patch=patch, found=found):
         for row in wrap(source, max(width, 40)):
             yield safe(row.text.rstrip())
 
 
-def _lines(run: ReplayRun, snapshot: Snapshot, width: int, *, patch: bool) -> Iterator[Line]:
+def _lines(run: ReplayRun, snapshot: Snapshot, width: int, *, patch: bool, found: Found | None) -> Iterator[Line]:
     yield from _identity(snapshot)
+    if found is not None:
+        yield Line()
+        yield from _moment(snapshot, found)
     yield Line()
     yield from verdict_lines(snapshot)
     yield from _scores(snapshot)
     yield Line()
     yield heading("What happened")
-    yield from _spans(snapshot, width)
+    yield from _spans(snapshot, width, found)
     yield Line()
     yield heading("Model calls")
     yield from calls_panel(snapshot, snapshot.timeline.duration_ns, width)
@@ -79,15 +83,31 @@ def _scores(snapshot: Snapshot) -> Iterator[Line]:
         yield line(words("scores  ", Tone.KEY), words(shown), indent=8)
 
 
-def _spans(snapshot: Snapshot, width: int) -> Iterator[Line]:
+def _moment(snapshot: Snapshot, found: Found) -> Iterator[Line]:
+    """What was going on at the place that was asked for."""
+    timeline = snapshot.timeline
+    yield heading(f"At {display.clock(found.offset_ns)}")
+    focus = timeline.focus_at(found.offset_ns) if found.row is None else found.row
+    rows = [] if focus is None else [focus, *timeline.ancestors(focus)]
+    for row in map(timeline.row, reversed(rows)):
+        state, tone = display.state_words(row.span)
+        yield line(words("  " * min(row.depth, _INDENT_MOST)), words(display.title(row.span)), words(f"  {state}", tone))
+    if (index := snapshot.call_at(found.offset_ns)) is not None:
+        yield line(words(f"model call #{snapshot.calls[index].index} was the last to begin by then", Tone.DIM))
+
+
+def _spans(snapshot: Snapshot, width: int, found: Found | None) -> Iterator[Line]:
     timeline = snapshot.timeline
     folded = set(timeline.groups())
     hours = timeline.duration_ns >= 3_600 * 10**9
     rows = sorted((timeline.row(i) for i in timeline.visible(folded)), key=lambda row: (row.start_ns, row.index))
     if not rows:
         yield line(words("No span was recorded.", Tone.DIM))
-    for row in rows:
+    for place, row in enumerate(rows):
         yield _span_line(row, width, hours=hours)
+        later = rows[place + 1].start_ns > found.offset_ns if found and place + 1 < len(rows) else True
+        if found and row.start_ns <= found.offset_ns and later:
+            yield line(words(f"{display.clock(found.offset_ns, hours=hours)}  ◀ here", Tone.NOW))
 
 
 def _span_line(row: Row, width: int, *, hours: bool) -> Line:

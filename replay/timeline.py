@@ -183,7 +183,9 @@ def _axis(spans: Sequence[SpanRecord], forest: Forest, since_ns: int | None, unt
         return start, max(start, until_ns or start), 0
     anchor = since_ns if since_ns else spans[forest.span[0]].start_ns
     low, high = anchor - _BEFORE_NS, anchor + _AFTER_NS
-    starts = [s.start_ns for s in spans if low <= s.start_ns <= high] + [since_ns] * (since_ns is not None)
+    starts = [s.start_ns for s in spans if low <= s.start_ns <= high]
+    if since_ns is not None:
+        starts.append(since_ns)
     ends = [e for s in spans if (e := s.end_ns) is not None and low <= e <= high]
     strays = sum(not (low <= s.start_ns <= high and (s.end_ns is None or low <= s.end_ns <= high)) for s in spans)
     if until_ns is not None and low <= until_ns <= high:

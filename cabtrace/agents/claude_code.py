@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +58,11 @@ class ClaudeCodeAgent:
     def version_argv(self) -> tuple[str, ...]:
         """Prints `2.1.197 (Claude Code)`."""
         return ("claude", "--version")
+
+    def interactive_files(self, context: LaunchContext) -> Mapping[str, bytes]:
+        """No welcome, which wants to reach its maker's servers, and no question whether the key may be used."""
+        state = {"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [context.token[-20:]], "rejected": []}}
+        return {".claude/.claude.json": json.dumps(state).encode()}
 
     def transcript_globs(self) -> tuple[str, ...]:
         """A file a session, and one for each of its subagents."""

@@ -24,13 +24,18 @@ class Check:
 
 
 @click.command("doctor")
+@click.option("--agents", is_flag=True, help="List the agents: found, version, verified version, what can be recorded.")
 @store_option
 @json_option
-def command(store: Path, as_json: bool) -> int:
+def command(agents: bool, store: Path, as_json: bool) -> int:
     """Say what works on this machine; exit code 3 when no cell could be run at all."""
     from cabtrace.cli import out
     from cabtrace.errors import EXIT_HARNESS
 
+    if agents:
+        from cabtrace.cli.doctor_agents import report_agents
+
+        return report_agents(as_json=as_json)
     checks = [_python(), _store(store), _git(), *_docker(), *_agents(), _terminal(), _engine()]
     if as_json:
         out.print_json([asdict(c) for c in checks])

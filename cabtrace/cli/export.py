@@ -53,9 +53,10 @@ class ExportGroup(click.Group):
 
 @click.group("export", cls=ExportGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--resume", is_flag=True, help="Send what earlier exports could not deliver.")
+@click.option("--patience", type=click.FloatRange(0), default=60.0, show_default=True, metavar="S", help="Try a batch so long.")
 @store_option
 @click.pass_context
-def command(ctx: click.Context, resume: bool, store: Path) -> int | None:
+def command(ctx: click.Context, resume: bool, patience: float, store: Path) -> int | None:
     """Export a run: to a backend, or to a file in another format. A file holds all that was recorded, prompts included."""
     if ctx.invoked_subcommand is not None:
         if resume:
@@ -65,7 +66,7 @@ def command(ctx: click.Context, resume: bool, store: Path) -> int | None:
         ctx.fail("Name a format, or --resume")
     from cabtrace.cli.outbox import resume_all
 
-    return resume_all(store)
+    return resume_all(store, patience)
 
 
 def _file_command(name: str) -> click.Command:

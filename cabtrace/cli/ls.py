@@ -17,6 +17,7 @@ from cabtrace.cli.options import json_option, store_option
 def command(store: Path, failed: bool, as_json: bool) -> None:
     """List the runs of the store, oldest first."""
     from cabtrace.cli import out, words
+    from cabtrace.model.run import PROVISIONAL_NOTE
     from cabtrace.store.catalog import list_runs
 
     runs = [r for r in list_runs(store) if r.failed or r.header is None or not failed]
@@ -36,7 +37,7 @@ def command(store: Path, failed: bool, as_json: bool) -> None:
         tokens = values.get("total_tokens") if isinstance(values, dict) else None
         rows.append(
             [
-                out.cell(words.status_word(run), words.status_style(run)),
+                out.cell(f"{words.status_word(run)}{' *' * header.provisional}", words.status_style(run)),
                 out.cell(f"{header.sweep_id} #{header.attempt}"),
                 out.cell(header.agent.name),
                 out.cell(header.model),
@@ -49,6 +50,8 @@ def command(store: Path, failed: bool, as_json: bool) -> None:
         )
     names = ("status", "sweep", "agent", "model", "task", "wall", "tokens", "composite", "cause")
     out.print_table(names, rows, right=(5, 6, 7))
+    if any(run.header and run.header.provisional for run in runs):
+        out.say(f"* {PROVISIONAL_NOTE}")
 
 
 def _as_json(run: Any) -> dict[str, Any]:

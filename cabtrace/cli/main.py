@@ -15,9 +15,14 @@ from cabtrace.errors import EXIT_HARNESS, EXIT_USAGE, CabtraceError
 # command -> (module below cabtrace.cli, one line of help). Help of the group needs no import of any command.
 COMMANDS = {
     "run": ("run", "Run one cell: an agent, a model, a task, in a sandbox."),
+    "run-cell": ("run_cell", "Run one cell inside an agent's image; the container is the sandbox."),
+    "check": ("check", "Try an agent and a model on one task, here and now; provisional."),
+    "record": ("record", "Record a program while you use it in this terminal."),
+    "image": ("image", "Build images that hold an agent's CLI and cabtrace."),
     "ls": ("ls", "List the runs of the store."),
     "show": ("show", "Show one run: verdict, cause, scores, spans, model calls."),
     "replay": ("replay", "Replay a run in the terminal, forwards and backwards."),
+    "screenshot": ("screenshot", "Write the replay screen at a moment as an SVG picture."),
     "why": ("why", "Say why a run ended as it did, with the moment to look at."),
     "export": ("export", "Export a run: to Jaeger, Tempo, any OTLP backend, or a file in another format."),
     "diff": ("diff", "Compare two runs, and show where they parted."),

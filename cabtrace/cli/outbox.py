@@ -55,7 +55,7 @@ def _state(job: Pending) -> str:
     return job.reason or "its export was killed"
 
 
-def resume_all(store: Path) -> int:
+def resume_all(store: Path, patience_s: float) -> int:
     """Goes on with every export of the outbox that no other process is at."""
     import os
 
@@ -74,7 +74,7 @@ def resume_all(store: Path) -> int:
             out.say(f"{job.job.cell_id}: another process is sending it.")
             continue
         try:
-            report = _resume(job, store, dict(os.environ))
+            report = _resume(job, store, dict(os.environ), patience_s)
         except CabtraceError as error:
             out.say(f"… {job.job.cell_id}: {job.waiting:,} waiting. {error}")
             code = max(code, error.exit_code)
@@ -83,15 +83,16 @@ def resume_all(store: Path) -> int:
     return code
 
 
-def _resume(pending: Pending, store: Path, environ: dict[str, str]) -> Report:
+def _resume(pending: Pending, store: Path, environ: dict[str, str], patience_s: float) -> Report:
     from cabtrace.cli.export_otlp import SpanProgress
     from cabtrace.store.reader import RunView
     from exporters.otlp.export import Options, export_run
     from exporters.otlp.outgoing import Shape
     from exporters.otlp.resume import target_of
+    from exporters.otlp.retry import Patience
 
     job = pending.job
     shape = Shape(job.content, job.timeshift_ns, job.value_bytes)
-    options = Options(target_of(job, environ), shape, store=store, preset=job.preset)
+    options = Options(target_of(job, environ), shape, Patience(total_s=patience_s), store, job.preset)
     with SpanProgress(job.cell_id) as progress:
         return export_run(RunView(Path(job.run)), options, progress=progress, resumed=pending)

@@ -5,31 +5,79 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cabtrace.cli.options import complete_run, store_option
 
+if TYPE_CHECKING:
+    from replay.places import Place
+
 
 @click.command("replay")
 @click.argument("run", metavar="[RUN]", required=False, shell_complete=complete_run)
 @store_option
+@click.option("--at", metavar="TIME", help="Begin there: 12.3s, 01:02.5, 50%, or an ISO time.")
+@click.option("--span", metavar="ID", help="Begin at the span whose id begins so.")
+@click.option("--error", is_flag=True, help="Begin at the first error.")
+@click.option("--call", type=click.IntRange(min=0), metavar="N", help="Begin at model call N.")
+@click.option("--follow", is_flag=True, help="Follow the run while it records; without RUN, the latest.")
 @click.option("--plain", is_flag=True, help="Print the story as text instead; so does a pipe.")
-def command(run: str | None, store: Path, plain: bool) -> int:
+def command(
+    run: str | None, store: Path, at: str | None, span: str | None, error: bool, call: int | None, follow: bool, plain: bool
+) -> int:
     """Replay RUN in the terminal; without RUN, the list of runs."""
-    from cabtrace.store.catalog import find_run
+    from cabtrace.errors import UsageError
 
-    path = find_run(store, run) if run else None
-    if plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
-        from cabtrace.errors import UsageError
-        from replay.run import ReplayRun
-        from replay.story import tell
-
+    place = named_place(at, span, error=error, call=call)
+    if follow:
+        if place is not None:
+            raise UsageError("--follow begins at the end of the run, so no other place can be named.")
+        run = run or "@last"
+    if run is None and place is not None:
+        raise UsageError("A place needs a RUN to be in.", hint="`cabtrace ls` lists them; @last is the latest.")
+    path = named_run(store, run) if run else None
+    on_terminal = sys.stdout.isatty() and sys.stdin.isatty()
+    if follow and (plain or not on_terminal):
+        raise UsageError("--follow needs a terminal.", hint="--plain tells what is known so far.")
+    if plain or not on_terminal:
         if path is None:
             raise UsageError("Without a terminal, RUN must be named.", hint="`cabtrace ls` lists them; @last is the latest.")
-        for line in tell(ReplayRun(path), width=shutil.get_terminal_size((120, 40)).columns):
-            sys.stdout.write(line + "\n")
+        _print_story(path, place)
         return 0
     from replay.tui.app import run_app
 
-    return run_app(store, path)
+    return run_app(store, path, place=place)
+
+
+def named_place(at: str | None, span: str | None, *, error: bool, call: int | None) -> Place | None:
+    """The place that options name; costs no import where none does. Raises UsageError."""
+    if at is None and span is None and call is None and not error:
+        return None
+    from replay.places import parse_link
+
+    return parse_link(at=at, span=span, error=error, call=call)
+
+
+def named_run(store: Path, run: str) -> Path:
+    """The directory of a run. Raises NoSuchRunError."""
+    try:
+        if (Path(run) / "run.json").is_file():
+            return Path(run)  # needs no look at the store, nor the imports for it
+    except OSError:  # too long for any file system
+        pass
+    from cabtrace.store.catalog import find_run
+
+    return find_run(store, run)
+
+
+def _print_story(path: Path, place: Place | None) -> None:
+    from replay.places import resolve
+    from replay.run import ReplayRun
+    from replay.story import tell
+
+    run = ReplayRun(path)
+    found = None if place is None else resolve(place, run.snapshot.timeline, run.snapshot.calls)
+    for line in tell(run, width=shutil.get_terminal_size((120, 40)).columns, found=found):
+        sys.stdout.write(line + "\n")

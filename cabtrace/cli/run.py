@@ -139,6 +139,7 @@ def report(result: CellResult, store: Path, *, as_json: bool) -> int:
 
     from cabtrace.cli import out, words
     from cabtrace.model.outcome import ENDINGS
+    from cabtrace.model.run import PROVISIONAL_NOTE
     from cabtrace.store.layout import default_store
 
     ending = ENDINGS[result.cause]
@@ -155,6 +156,7 @@ def report(result: CellResult, store: Path, *, as_json: bool) -> int:
                 "duration_s": result.header.duration_s,
                 "scores": {name: s.get("value") for name, s in result.header.scores.items()},
                 "lost_records": result.lost_records,
+                "provisional": result.header.provisional,
             }
         )
         return ending.exit_code
@@ -163,6 +165,8 @@ def report(result: CellResult, store: Path, *, as_json: bool) -> int:
     out.say(f"{words.SIGNS[result.verdict]} {result.verdict.value} ({result.cause.value}){why}")
     wall = words.seconds(result.header.duration_s)
     out.say(f"  wall {wall}, composite {words.score(composite)}, recorded in {result.path}")
+    if result.header.provisional:
+        out.say(f"  {PROVISIONAL_NOTE}")
     for warning in result.header.warnings:
         out.say(f"  note: {warning}")
     if result.lost_records:

@@ -38,7 +38,10 @@ _RULES: Final = (
     (re.compile(r"\bduration_ms:? \d+(?:\.\d+)?"), "duration_ms <duration>"),
     (re.compile(r"(?<=/)(?:tmp\.?[A-Za-z0-9_]{6,12}|pytest-\d+|pytest-of-\w+)(?=$|[/\s\"':;,)])"), "<temporary>"),
     (re.compile(r"\b(p?pg?id|tid|process)([ =:]+)\d+\b", re.IGNORECASE), r"\1\2<pid>"),
-    (re.compile(r"\b((?:chunk|session|request|thread|turn)[ _]id)([\"' =:]+)[0-9a-zA-Z][0-9a-zA-Z_-]{3,}", re.IGNORECASE), r"\1\2<id>"),
+    (
+        re.compile(r"\b((?:chunk|session|request|thread|turn)[ _]id)([\"' =:]+)[0-9a-zA-Z][0-9a-zA-Z_-]{3,}", re.IGNORECASE),
+        r"\1\2<id>",
+    ),
     (re.compile(r"(?<![\w-])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{12}(?![\w-])|\b(?:[a-z]+_)?[0-9a-fA-F]{16,}\b"), "<hex>"),
 )
 _NAMES: Final = re.compile(r"[0-9a-fA-F]{8,}|\d+|(?<=[/ ])tmp\S+")

@@ -19,6 +19,7 @@ def builtin_rules() -> tuple[Rule, ...]:
         verdict.recorder_killed,
         verdict.harness,
         verdict.agent_exit,
+        verdict.out_of_memory,
         verdict.first_error,
         timeouts.timeout,
         model.failing_calls,

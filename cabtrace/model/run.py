@@ -11,6 +11,7 @@ from cabtrace.model.outcome import Cause, Verdict
 SCHEMA_VERSION: Final = 1
 FORMAT: Final = "cabtrace.run"
 LONGEST_S: Final = 1e10
+PROVISIONAL_NOTE: Final = "provisional \N{EM DASH} not for citation"  # on every surface that shows such a run
 
 
 class _Part(BaseModel):

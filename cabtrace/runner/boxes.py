@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def make_sandbox(spec: CellSpec, run_id: str, folder: Path) -> Sandbox:
     """The sandbox that the spec names. Raises UsageError or SandboxError."""
     if spec.sandbox == "local":
-        from cabtrace.runner.sandbox.local import LocalSandbox
+        from cabtrace.runner.sandbox.local import IN_CONTAINER, LocalSandbox
 
+        if spec.contained:
+            return LocalSandbox(folder, env_marker=run_id, limits=spec.limits, left_open=IN_CONTAINER, image=spec.image)
         return LocalSandbox(folder, env_marker=run_id, limits=spec.limits)
     if spec.sandbox == "docker":
         return _docker(spec, run_id)

@@ -43,6 +43,7 @@ class CellSpec:
     rows: int = 30
     bodies: bool = True
     provisional: bool = False
+    contained: bool = False  # a local sandbox inside of a container that somebody else started
     rerun_of: str = ""
     plugins: tuple[Plugin, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)  # name -> value: never to reach the disk

@@ -22,6 +22,7 @@ class TerminalRecorder:
         self._stream = redactor.stream()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._left_bytes = limits.terminal_bytes
+        self._sizes: list[tuple[int, str]] = []  # resizes that happened after output that is still held back
         self.cut_bytes = 0
         self.total_bytes = 0
 
@@ -39,6 +40,11 @@ class TerminalRecorder:
         if text:
             self._write(self._stream.feed(time_ns, text))
 
+    def resize(self, time_ns: int, columns: int, rows: int) -> None:
+        """The terminal's size changed; written in its place between pieces of output."""
+        self._sizes.append((time_ns, f"{columns}x{rows}"))
+        self._write([])
+
     def marker(self, time_ns: int, label: str) -> None:
         """A point that a player can jump to."""
         self._writer.terminal(time_ns, "m", label)
@@ -51,7 +57,14 @@ class TerminalRecorder:
 
     def _write(self, pieces: list[tuple[int, str]]) -> None:
         for time_ns, text in pieces:
+            self._resized(until_ns=time_ns)
             self._writer.terminal(time_ns, "o", text)
+        self._resized(until_ns=self._stream.held_since)
+
+    def _resized(self, *, until_ns: int | None) -> None:
+        while self._sizes and (until_ns is None or self._sizes[0][0] <= until_ns):
+            time_ns, size = self._sizes.pop(0)
+            self._writer.terminal(time_ns, "r", size)
 
 
 class OutputTail:

@@ -40,12 +40,17 @@ def collect_changes(
     after.mkdir(mode=0o700)
     sandbox.get(paths.workdir, after)
     changes = baseline.diff(after)
+    keep_changes(changes, writer, redactor)
+    return changes
+
+
+def keep_changes(changes: Changes, writer: RunWriter, redactor: Redactor) -> None:
+    """Writes workspace.patch and changes.json."""
     if changes.patch:
         writer.write_file(
             layout.PATCH, redactor.text(changes.patch.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         )
     writer.write_file(f"{layout.ARTIFACTS}/{layout.CHANGES}", orjson.dumps(redactor.value(changes.to_record())))
-    return changes
 
 
 def run_verifier(

@@ -82,13 +82,25 @@ def assemble(records: Sequence[Mapping[str, Any]]) -> CallBody:
         request=request.get("body"),
         request_headers=request.get("headers") or {},
         path=str(request.get("path", "")),
-        input_messages=request.get("input_messages"),
+        input_messages=_messages(request.get("input_messages")),
         tool_names=request.get("tool_names") or (),
         response_text="".join(str(r.get("text", "")) for r in data) if data else None,
         response_headers=response.get("headers") or {},
-        output_messages=response.get("output_messages"),
+        output_messages=_messages(response.get("output_messages")),
         chunks=[(int(t), int(n)) for r in data for t, n in r.get("chunks", ())],
         status=response.get("status"),
         error=str(response.get("error") or ""),
         complete=bool(response),
     )
+
+
+def _messages(value: object) -> list[Mapping[str, Any]] | None:
+    """Messages in their proper shape, whatever stands in the file: mappings with a list of mappings as `parts`."""
+    if not isinstance(value, list):
+        return None
+    kept: list[Mapping[str, Any]] = []
+    for message in value:
+        if isinstance(message, dict):
+            parts = message.get("parts")
+            kept.append({**message, "parts": [p for p in parts if isinstance(p, dict)] if isinstance(parts, list) else []})
+    return kept

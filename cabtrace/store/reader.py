@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cabtrace.errors import NotARunError, SchemaTooNewError
 from cabtrace.limits import DEFAULT, MIB
 from cabtrace.model import semconv as sc
+from cabtrace.model.log import LogRecord
 from cabtrace.model.model_call import ModelCall, call_from_span
 from cabtrace.model.run import FORMAT, SCHEMA_VERSION, RunHeader
 from cabtrace.model.span import SpanRecord
@@ -20,6 +21,7 @@ from cabtrace.store.calls import CallBodies, CallBody
 from cabtrace.store.cast import CastEvent, CastHeader, CastReader
 from cabtrace.store.lines import LineFile, nests_deeper, read_regular
 from cabtrace.store.lock import is_locked
+from cabtrace.store.logs import LogTable
 from cabtrace.store.plaintext import plain_text
 from cabtrace.store.spans import SpanTable
 
@@ -41,6 +43,7 @@ class RunView:
         self._cast_file = LineFile(path / layout.TERMINAL)
         self._cast_events: list[CastEvent] = []
         self._cast_read = False
+        self._logs = LogTable(path)
 
     @property
     def live(self) -> bool:
@@ -129,6 +132,10 @@ class RunView:
                     break
         return plain_text("".join(reversed(tail)))[-max_chars:]
 
+    def logs(self) -> Sequence[LogRecord]:
+        """Log records that the agent emitted, by time."""
+        return self._logs.all()
+
     def patch(self) -> str:
         """workspace.patch as text; "" when there is none."""
         return self._file(layout.PATCH).decode("utf-8", "replace")
@@ -164,6 +171,7 @@ class RunView:
             self._cast_reader.bad_lines,
             live=self.live,
         )
+        found += self._logs.warnings(live=self.live)
         return found
 
     def _read_cast(self) -> None:

@@ -21,10 +21,9 @@ _SHRUNK_VALUE_BYTES: Final = (64 * 1024, 4 * 1024, 256)
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A span as bytes. `record` is kept so that it can be made smaller; resource and scope are bytes too, shared."""
+    """A span as bytes, and nothing that the garbage collector would walk through; `resource` and `scope` are shared."""
 
     ordinal: int
-    record: SpanRecord
     resource: bytes
     scope: bytes
     data: bytes
@@ -57,19 +56,24 @@ class Encoder:
     max_bytes: int
     _resources: dict[bytes, bytes] = field(default_factory=dict)
     _scopes: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    _last: tuple[Attributes, bytes] | None = None
 
     def encode(self, ordinal: int, span: SpanRecord) -> Encoded:
         """The span as bytes."""
-        resource, scope = self._resource(span.resource), self._scope(span.scope, span.scope_version)
+        resource, scope = self.resource(span.resource), self.scope(span.scope, span.scope_version)
         data = self.codec.span(span)
-        encoded = Encoded(ordinal, span, resource, scope, data)
+        return self.encoded(ordinal, resource, scope, data)
+
+    def encoded(self, ordinal: int, resource: bytes, scope: bytes, data: bytes) -> Encoded:
+        """A span that is bytes already, made smaller where it is too large."""
+        encoded = Encoded(ordinal, resource, scope, data)
         if len(data) + len(resource) + len(scope) + _FRAME_BYTES > self.max_bytes:
             return self.shrunk(encoded, self.max_bytes)
         return encoded
 
     def shrunk(self, encoded: Encoded, max_bytes: int) -> Encoded:
         """The same span within `max_bytes`, or as small as it gets: values are cut, then attributes and events left out."""
-        span = encoded.record
+        span = self.codec.read(Batch([encoded]).body(self.codec))
         room = max_bytes - len(encoded.resource) - len(encoded.scope) - _FRAME_BYTES
         data = encoded.data
         for value_bytes in _SHRUNK_VALUE_BYTES:
@@ -82,7 +86,10 @@ class Encoder:
             data = codec.span(span)
         return replace(encoded, data=data)
 
-    def _resource(self, attributes: Attributes) -> bytes:
+    def resource(self, attributes: Attributes) -> bytes:
+        """A resource's bytes, the same object for equal resources."""
+        if self._last is not None and self._last[0] is attributes:
+            return self._last[1]
         key = (
             orjson.dumps(list(attributes.items()), default=repr)
             if _plain(attributes)
@@ -91,9 +98,11 @@ class Encoder:
         found = self._resources.get(key)
         if found is None:
             found = self._resources[key] = self.codec.resource(attributes)
+        self._last = (attributes, found)  # holding them keeps their identity theirs
         return found
 
-    def _scope(self, name: str, version: str) -> bytes:
+    def scope(self, name: str, version: str) -> bytes:
+        """A scope's bytes, likewise."""
         found = self._scopes.get((name, version))
         if found is None:
             found = self._scopes[(name, version)] = self.codec.scope(name, version)

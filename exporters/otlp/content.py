@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 MESSAGES_BYTES: Final = 256 * 1024  # of one attribute; what is over loses its oldest messages
-_WITHHELD: Final = "cabtrace.content.withheld"
+WITHHELD: Final = "cabtrace.content.withheld"
 _KEYS: Final = frozenset(
     {
         INPUT_MESSAGES,
@@ -43,7 +43,15 @@ _TELLING: Final = re.compile(
     r"|query|document|snippet|thought|summary|code)$",
     re.IGNORECASE,
 )
-_OURS: Final = ("cabtrace.", "gen_ai.usage.", "gen_ai.request.", "gen_ai.response.", "gen_ai.evaluation.", "test.", sc.PROCESS_ARGS)
+_OURS: Final = (
+    "cabtrace.",
+    "gen_ai.usage.",
+    "gen_ai.request.",
+    "gen_ai.response.",
+    "gen_ai.evaluation.",
+    "test.",
+    sc.PROCESS_ARGS,
+)
 _MIN_INSTRUCTION_CHARS = 12
 _KNOWN_KEYS = 8_192
 _LONGEST_ARGUMENT_CHARS = 160
@@ -54,6 +62,7 @@ class ContentFilter:
 
     def __init__(self, instruction: str) -> None:
         self._instruction = instruction.strip() if len(instruction.strip()) >= _MIN_INSTRUCTION_CHARS else ""
+        self._shortest = len(self._instruction) or 2**63  # nothing shorter can hold the instruction
         self._known: dict[str, bool] = {}
 
     def attributes(self, attributes: Attributes) -> Attributes:
@@ -61,11 +70,12 @@ class ContentFilter:
         kept: dict[str, AttributeValue] = {}
         withheld = 0
         for key, value in attributes.items():
-            told = self._known.get(key)
-            if told is None:
-                told = self._learn(key)
-            if told:
+            if self.is_content(key):
                 withheld += 1
+                continue
+            kind = type(value)
+            if kind is int or kind is bool or kind is float or (kind is str and len(value) < self._shortest):  # type: ignore[arg-type]  # a str
+                kept[key] = value
                 continue
             clean = self._without_instruction(value)
             if key == sc.PROCESS_ARGS and isinstance(clean, Sequence) and not isinstance(clean, str | bytes):
@@ -74,7 +84,7 @@ class ContentFilter:
             kept[key] = clean
         if not withheld:
             return attributes
-        kept[_WITHHELD] = withheld
+        kept[WITHHELD] = withheld
         return kept
 
     def _learn(self, key: str) -> bool:
@@ -82,6 +92,19 @@ class ContentFilter:
         if len(self._known) < _KNOWN_KEYS:
             self._known[key] = told
         return told
+
+    def is_content(self, key: str) -> bool:
+        """Whether an attribute of that name is taken out."""
+        told = self._known.get(key)
+        return self._learn(key) if told is None else told
+
+    def told_in(self, text: str) -> bool:
+        """Whether the instruction stands in `text`."""
+        return len(text) >= self._shortest and self._instruction in text
+
+    def is_long_argument(self, key: str, text: str) -> bool:
+        """Whether `text` is an argument of a command line that is as long as a prompt."""
+        return key == sc.PROCESS_ARGS and len(text) > _LONGEST_ARGUMENT_CHARS
 
     def text(self, text: str) -> str:
         """A name or message without the task's instruction."""

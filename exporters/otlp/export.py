@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from cabtrace.store import layout
 from exporters.otlp.batches import Encoded, Encoder, batches
+from exporters.otlp.content import ContentFilter
 from exporters.otlp.deliver import Delivery, Stopped
 from exporters.otlp.json_codec import JsonCodec
-from exporters.otlp.outbox import Job, JobFile, Pending, create
+from exporters.otlp.outbox import BusyError, Job, JobFile, Pending, create
 from exporters.otlp.outgoing import Shape, outgoing
 from exporters.otlp.protobuf import ProtobufCodec
 from exporters.otlp.retry import Patience, Waiting
-from exporters.source import SpanSource, span_source
+from exporters.otlp.transcode import NotPlain, Transcoder
+from exporters.source import RawSpan, SpanSource, span_source
 
 if TYPE_CHECKING:
     from cabtrace.store.reader import RunView
@@ -83,8 +86,13 @@ def export_run(
     began = time.monotonic()
     source = span_source(run)
     report = Report(run.header.cell_id, next(iter(source.trace_ids), ""), source.spans, unreadable_lines=len(source.bad_lines))
-    job_file = _job_file(run, source, options, resumed, report)
     settled = _still_settled(run, source, resumed)
+    try:
+        job_file = _job_file(run, source, options, resumed, report, same=bool(settled))
+    except BusyError:
+        report.waiting, report.reason = source.spans, "another process is sending it"
+        report.outbox = str(resumed.path) if resumed else ""
+        return report
     codec = JsonCodec() if options.target.protocol == "http/json" else ProtobufCodec()
     encoder = Encoder(codec, options.target.max_bytes)
     sender = transport or make_transport(options.target)
@@ -133,16 +141,48 @@ def new_job(run: RunView, source: SpanSource, options: Options) -> Job:
 
 
 def _encoded(run: RunView, source: SpanSource, shape: Shape, encoder: Encoder, settled: set[int]) -> Iterator[Encoded]:
+    if shape == Shape() and isinstance(encoder.codec, ProtobufCodec):
+        yield from _transcoded(run, source, encoder, settled)
+        return
     for ordinal, span in enumerate(outgoing(run, source.records(), shape)):
         if ordinal not in settled:
             yield encoder.encode(ordinal, span)
 
 
-def _job_file(run: RunView, source: SpanSource, options: Options, resumed: Pending | None, report: Report) -> JobFile | None:
+def _transcoded(run: RunView, source: SpanSource, encoder: Encoder, settled: set[int]) -> Iterator[Encoded]:
+    """The same spans, those that are plain without a detour over records."""
+    content = ContentFilter(run.header.task.instruction)
+    transcoder = Transcoder(content)
+    for ordinal, raw in enumerate(source.raw()):
+        if ordinal in settled:
+            continue
+        if isinstance(raw, RawSpan):
+            try:
+                data = transcoder.span(raw.span)
+            except (NotPlain, KeyError, TypeError, ValueError, AttributeError, IndexError, struct.error):
+                pass
+            else:
+                scope = encoder.scope(raw.scope.get("name", ""), raw.scope.get("version", ""))
+                yield encoder.encoded(ordinal, encoder.resource(raw.resource), scope, data)
+                continue
+            raw = raw.record()
+        yield encoder.encode(ordinal, next(outgoing(run, (raw,), Shape(), content)))
+
+
+def _job_file(
+    run: RunView, source: SpanSource, options: Options, resumed: Pending | None, report: Report, *, same: bool
+) -> JobFile | None:
     if options.store is None:
         return None
     try:
-        job_file = JobFile(resumed.path) if resumed else create(options.store, new_job(run, source, options))
+        if resumed is not None and same:
+            job_file = JobFile(resumed.path)
+        else:
+            earlier = JobFile(resumed.path) if resumed is not None else None
+            job_file = create(options.store, new_job(run, source, options))
+            if earlier is not None:  # nothing was settled, or the run is another one by now
+                earlier.finish()
+                earlier.close()
     except OSError as error:
         report.outbox_problem = str(error.strerror or error)
         return None

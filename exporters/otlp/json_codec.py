@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from cabtrace.limits import Limits
-from cabtrace.model.otlp import ValueEncoder, clean_text, encode_attributes, span_to_otlp
+from cabtrace.model.otlp import ValueEncoder, clean_text, encode_attributes, span_to_otlp, spans_from_line
 from cabtrace.model.span import SpanRecord
 from exporters.otlp.values import SENT, SafeValues
 
@@ -33,11 +33,15 @@ class JsonCodec:
 
     def span(self, span: SpanRecord) -> bytes:
         """A span object."""
-        self._values.changed.clear()
-        safe = {key: self._values.safe(key, value) for key, value in span.attributes.items()}
+        attributes = self._values.begin(span.attributes)
+        safe = {key: self._values.safe(key, value) for key, value in attributes.items()}
         if self._values.changed:
             span = replace(span, attributes=safe | dict(self._values.marker()))
         return orjson.dumps(span_to_otlp(span, self._limits))
+
+    def read(self, request: bytes) -> SpanRecord:
+        """The one span of a request that was encoded here."""
+        return spans_from_line(orjson.loads(request))[0]
 
     def request(self, groups: Iterable[tuple[bytes, Iterable[tuple[bytes, Iterable[bytes]]]]]) -> bytes:
         """`{"resourceSpans": […]}` of (resource, [(scope, [spans])])."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 from cabtrace.store.appendlog import AppendLog
-from cabtrace.store.files import DIRECTORY_MODE, Files
+from cabtrace.store.files import DIRECTORY_MODE, FILE_MODE, Files
 from cabtrace.store.lines import LineFile
 
 FORMAT: Final = "cabtrace.export"
@@ -68,20 +68,32 @@ class Pending:
         return max(self.job.spans - len(self.settled), 0)
 
 
+class BusyError(Exception):
+    """Another process is at this job, or has just finished it."""
+
+
 class JobFile:
     """A job being worked on; locked for as long as its process lives."""
 
-    def __init__(self, path: Path, files: Files | None = None) -> None:
-        """Opens or creates. Raises OSError, BlockingIOError where another process is at it."""
+    def __init__(self, path: Path, files: Files | None = None, *, new: bool = False) -> None:
+        """Opens, or creates where it is `new`. Raises BusyError where another process is at it, else OSError."""
         self.path = path
-        self._log = AppendLog(path, files or Files())
-        self._lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self.problem = ""
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if new else 0)
+        try:
+            self._lock = os.open(path, flags, FILE_MODE)
+        except FileNotFoundError as error:
+            raise BusyError from error  # another process finished it
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.close()
+            if not os.fstat(self._lock).st_nlink:
+                raise BlockingIOError
+            self._log = AppendLog(path, files or Files())
+        except OSError as error:
+            os.close(self._lock)
+            if isinstance(error, BlockingIOError):
+                raise BusyError from error
             raise
-        self.problem = ""
 
     def settle(self, ordinals: Sequence[int], rejected: int) -> None:
         """Notes settled spans; where that fails the export goes on, and what failed is remembered."""
@@ -120,7 +132,7 @@ def create(store: Path, job: Job, files: Files | None = None) -> JobFile:
     folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     path = folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}.jsonl"
     try:
-        handle = JobFile(path, files)
+        handle = JobFile(path, files, new=True)
         try:
             handle.begin(job)
         except OSError:

@@ -26,9 +26,14 @@ class Shape:
     value_bytes: int | None = None
 
 
-def outgoing(run: RunView, spans: Iterable[SpanRecord], shape: Shape) -> Iterator[SpanRecord]:
-    """The spans in their order, each as it may leave this machine."""
-    content = None if shape.content else ContentFilter(run.header.task.instruction)
+def outgoing(
+    run: RunView, spans: Iterable[SpanRecord], shape: Shape, content: ContentFilter | None = None
+) -> Iterator[SpanRecord]:
+    """The spans in their order, each as it may leave this machine. A filter that is at hand already need not be made anew."""
+    if shape.content:
+        content = None
+    elif content is None:
+        content = ContentFilter(run.header.task.instruction)
     for span in spans:
         if content is not None:
             span = _without_content(span, content)

@@ -18,6 +18,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _CACHED_PAIRS: Final = 16_384
 _CACHED_CHARS: Final = 128
 _UINT64_MAX: Final = 2**64 - 1
+_INT64_MAX: Final = 2**63 - 1
 _pack_double = struct.Struct("<Bd").pack
 _pack_fixed64 = struct.Struct("<BQ").pack
 _SMALL: Final = tuple(bytes([n]) for n in range(128))
@@ -59,6 +60,7 @@ class ProtobufCodec:
         self._values = SafeValues(limits)
         self._pairs: dict[tuple[str, object, type], bytes] = {}
         self._names: dict[str, bytes] = {}
+        self._keys: dict[str, bytes] = {}
 
     def resource(self, attributes: Mapping[str, Any]) -> bytes:
         """A Resource message."""
@@ -70,7 +72,7 @@ class ProtobufCodec:
 
     def span(self, span: SpanRecord) -> bytes:
         """A Span message."""
-        self._values.changed.clear()
+        attributes = self._values.begin(span.attributes)
         end_ns = span.end_ns if span.end_ns is not None else span.start_ns
         parts = [
             field_bytes(1, bytes.fromhex(span.trace_id)),
@@ -81,7 +83,7 @@ class ProtobufCodec:
             _number(6, span.kind),
             _pack_fixed64(7 << 3 | _FIXED64, _clamped(span.start_ns)),
             _pack_fixed64(8 << 3 | _FIXED64, _clamped(end_ns)),
-            self._attributes(9, span.attributes),
+            self._attributes(9, attributes),
         ]
         if span.events:
             parts += [field_bytes(11, self._event(e.name, e.time_ns, e.attributes)) for e in span.events]
@@ -108,6 +110,13 @@ class ProtobufCodec:
             out.append(field_bytes(1, b"".join(inner)))
         return b"".join(out)
 
+    def read(self, request: bytes) -> SpanRecord:
+        """The one span of a request that was encoded here."""
+        from cabtrace.otel.receiver.batch import Signal
+        from cabtrace.otel.receiver.from_protobuf import read_protobuf
+
+        return read_protobuf(Signal.TRACES, request).spans[0]
+
     def _event(self, name: str, time_ns: int, attributes: Mapping[str, Any]) -> bytes:
         return (
             _pack_fixed64(1 << 3 | _FIXED64, _clamped(time_ns)) + _string(2, clean_text(name)) + self._attributes(3, attributes)
@@ -131,7 +140,7 @@ class ProtobufCodec:
         out = []
         for key, value in attributes.items():
             kind = type(value)
-            pair = self._pairs.get((key, value, kind)) if kind is str or kind is bool or kind is int else None
+            pair = self._pairs.get((key, value, kind)) if kind is str or kind is bool else None
             if pair is None:
                 pair = self._pair(key, value)
             out.append(tag)
@@ -140,13 +149,24 @@ class ProtobufCodec:
 
     def _pair(self, key: str, value: Any) -> bytes:
         """A KeyValue message with its length in front."""
+        kind = type(value)
+        head = self._keys.get(key)
+        if head is not None:  # a known name with a number: no caching of values, no calls
+            if kind is int and 0 <= value <= _INT64_MAX:
+                number = varint(value)
+                body = head + b"\x12" + _SMALL[len(number) + 1] + b"\x18" + number
+                return varint(len(body)) + body
+            if kind is float:
+                body = head + b"\x12\x09" + _pack_double(4 << 3 | _FIXED64, value)
+                return varint(len(body)) + body
         before = len(self._values.changed)
         name = clean_text(str(key))
         safe = self._values.safe(name, value)
         body = _string(1, name) + field_bytes(2, _any_value(safe))
         pair = varint(len(body)) + body
-        kind = type(value)
-        cacheable = kind is bool or (kind is str and len(value) <= _CACHED_CHARS) or (kind is int and -1024 < value < 1_000_000)
+        if len(self._keys) < _CACHED_PAIRS:
+            self._keys[key] = _string(1, name)
+        cacheable = kind is bool or (kind is str and len(value) <= _CACHED_CHARS)
         if cacheable and len(self._values.changed) == before:
             if len(self._pairs) >= _CACHED_PAIRS:
                 self._pairs.clear()

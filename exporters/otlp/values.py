@@ -11,6 +11,7 @@ import orjson
 from cabtrace.limits import DEFAULT, Limits
 from cabtrace.model import semconv as sc
 from cabtrace.model.otlp import clean_text
+from cabtrace.model.span import Attributes
 
 #: what was cut while it was recorded is a little longer than the cap, by the note of it, and must not be cut again
 SENT: Final = replace(DEFAULT, attribute_value_bytes=DEFAULT.attribute_value_bytes + 256)
@@ -23,6 +24,15 @@ class SafeValues:
     def __init__(self, limits: Limits = SENT) -> None:
         self._limits = limits
         self.changed: list[str] = []
+
+    def begin(self, attributes: Attributes) -> Attributes:
+        """The attributes of a new span. What was noted on it before is taken off and noted again by `marker`."""
+        self.changed.clear()
+        told = attributes.get(sc.SANITIZED)
+        if not isinstance(told, list | tuple):
+            return attributes
+        self.changed += [str(name) for name in told]
+        return {key: value for key, value in attributes.items() if key != sc.SANITIZED}
 
     def marker(self) -> Mapping[str, Any]:
         """The attribute that names what was altered."""

@@ -42,7 +42,8 @@ def calls_panel(snapshot: Snapshot, offset_ns: int, width: int) -> Iterator[Line
     columns = [i for i, (_, _, rank) in enumerate(_COLUMNS) if width >= _ROOM.get(rank, 0)]
     head = [_COLUMNS[i][1] if width < _SHORT_BELOW else _COLUMNS[i][0] for i in columns]
     rows = ([cells[i] for i in columns] for cells in (_cells(snapshot, call) for call in shown))
-    marked = ((cells, first + i == current) for i, cells in enumerate(rows))
+    places = enumerate(zip(rows, shown, strict=True), first)
+    marked = ((cells, i == current, snapshot.call_offset_ns(call)) for i, (cells, call) in places)
     yield from table(head, marked, right=[place for place, i in enumerate(columns) if i in _RIGHT])
     yield Line()
     yield line(words(totals(calls), Tone.DIM))

@@ -26,9 +26,9 @@ def panel_lines(session: Session, width: int) -> list[Line]:
         case Tab.SCORES:
             return list(scores_panel(snapshot))
         case Tab.LOGS:
-            return list(logs_panel(snapshot, position_ns))
+            return list(logs_panel(snapshot, session.journal(), position_ns))
         case Tab.WHY:
-            return list(why_panel(run, snapshot))
+            return list(why_panel(run, snapshot, session.diagnosis))
     row = session.selected_row
     if row is None:
         return [line(words("No span was recorded.", Tone.DIM))]

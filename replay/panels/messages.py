@@ -55,31 +55,31 @@ def _title(snapshot: Snapshot, call: ModelCall) -> Line:
 
 
 def _asked(body: CallBody, before: CallBody | None, before_index: int | None) -> Iterator[Line]:
-    messages = _list(body.input_messages)
+    messages = message_list(body.input_messages)
     if messages is None:
         yield heading("Request")
         yield from paragraphs(pretty(body.request), max_chars=_PART_CHARS)
         return
-    known = _known(messages, before)
+    known = messages_known(messages, before)
     if known:
         yield line(words(f"{known:,} earlier messages, as in call #{before_index}", Tone.DIM))
         yield Line()
     for message in messages[known:]:
         yield from message_lines(message)
-    if tools := _list(body.tool_names):
+    if tools := message_list(body.tool_names):
         yield line(words("tools  ", Tone.KEY), words(", ".join(map(str, tools))[:2000], Tone.DIM), indent=7)
         yield Line()
 
 
-def _list(value: object) -> list[Any] | None:
-    """Bodies are as found on disk: what should be a list may be anything."""
+def message_list(value: object) -> list[Any] | None:
+    """Messages. Bodies are as found on disk: what should be a list may be anything."""
     return list(value) if isinstance(value, list | tuple) else None
 
 
-def _known(messages: Sequence[_Message], before: CallBody | None) -> int:
+def messages_known(messages: Sequence[_Message], before: CallBody | None) -> int:
     """How many messages at the start were already part of the call before or its answer."""
     known = 0
-    for mine, theirs in zip(messages, _list(before.input_messages if before else None) or (), strict=False):
+    for mine, theirs in zip(messages, message_list(before.input_messages if before else None) or (), strict=False):
         if mine != theirs:
             break
         known += 1
@@ -87,7 +87,7 @@ def _known(messages: Sequence[_Message], before: CallBody | None) -> int:
 
 
 def _answered(call: ModelCall, body: CallBody) -> Iterator[Line]:
-    if messages := _list(body.output_messages):
+    if messages := message_list(body.output_messages):
         for message in messages:
             yield from message_lines(message, answer=True)
     elif body.response_text:

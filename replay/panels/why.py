@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cabtrace.model.outcome import ENDINGS
+from cabtrace.model.run import PROVISIONAL_NOTE
 from replay import display
 from replay.document import Line, Tone, heading, line, paragraphs, words
 from replay.run import ReplayRun, Snapshot
 
+if TYPE_CHECKING:
+    from cabtrace.diagnose.finding import Diagnosis, Finding
+
 _ERRORS_SHOWN = 50
 _TAIL_CHARS = 8 * 1024
+_FINDINGS_SHOWN = 200
+_DETAIL_LINES = 8
+_SEVERITIES = {"error": ("✗", Tone.BAD), "warning": ("!", Tone.WARN), "info": ("·", Tone.DIM)}
 
 
-def why_panel(run: ReplayRun, snapshot: Snapshot) -> Iterator[Line]:
-    """Answers, most important first."""
+def why_panel(run: ReplayRun, snapshot: Snapshot, diagnosis: Diagnosis | str | None) -> Iterator[Line]:
+    """Answers, most important first. `diagnosis` is None while it is worked out."""
     yield from verdict_lines(snapshot)
+    yield Line()
+    if diagnosis is None:
+        yield line(words("looking for the cause …", Tone.DIM))
+    elif isinstance(diagnosis, str):
+        yield line(words("! ", Tone.WARN), words(diagnosis), indent=2)
+    else:
+        yield from finding_lines(snapshot, diagnosis)
     verification = run.verification()
     if verification:
         yield Line()
@@ -26,6 +40,39 @@ def why_panel(run: ReplayRun, snapshot: Snapshot) -> Iterator[Line]:
         yield from error_lines(snapshot)
     yield Line()
     yield from record_lines(snapshot)
+
+
+def finding_lines(snapshot: Snapshot, diagnosis: Diagnosis) -> Iterator[Line]:
+    """The cause, then the evidence in order of time; each goes to its instant."""
+    yield heading("Cause")
+    yield from _finding(snapshot, diagnosis.cause)
+    others = [finding for finding in diagnosis.findings if finding != diagnosis.cause]
+    if others:
+        yield Line()
+        yield heading(f"Evidence ({len(others):,})")
+    for finding in others[:_FINDINGS_SHOWN]:
+        yield from _finding(snapshot, finding)
+    if len(others) > _FINDINGS_SHOWN:
+        yield line(words(f"… and {len(others) - _FINDINGS_SHOWN:,} more; `cabtrace why` lists them.", Tone.DIM))
+    if diagnosis.shares:
+        shares = ", ".join(f"{kind} {share:.0%}" for kind, share in diagnosis.shares.items())
+        yield line(words("time  ", Tone.KEY), words(f"{shares} of the critical path"))
+
+
+def _finding(snapshot: Snapshot, finding: Finding) -> Iterator[Line]:
+    sign, tone = _SEVERITIES[finding.severity.value]
+    timeline = snapshot.timeline
+    at_ns = None if finding.time_ns is None else min(max(finding.time_ns - timeline.start_ns, 0), timeline.duration_ns)
+    yield line(
+        words(f"{'' if at_ns is None else display.clock(at_ns):<9}  ", Tone.DIM),
+        words(f"{sign} ", tone),
+        words(f"{finding.rule}  ", Tone.KEY),
+        words(finding.sentence[:2_000]),
+        indent=13,
+        target_ns=at_ns,
+    )
+    for row in finding.detail.split("\n")[:_DETAIL_LINES] if finding.detail else ():
+        yield line(words(" " * 13), words(row[:500], Tone.DIM), indent=13)
 
 
 def verdict_lines(snapshot: Snapshot) -> Iterator[Line]:
@@ -39,7 +86,7 @@ def verdict_lines(snapshot: Snapshot) -> Iterator[Line]:
     if header.cause_detail:
         yield from paragraphs(header.cause_detail, max_chars=_TAIL_CHARS)
     if header.provisional:
-        yield line(words("! Provisional: not for citation.", Tone.WARN))
+        yield line(words(f"! {PROVISIONAL_NOTE}", Tone.WARN))
 
 
 def tests_lines(verification: Mapping[str, Any]) -> Iterator[Line]:
@@ -81,6 +128,7 @@ def error_lines(snapshot: Snapshot) -> Iterator[Line]:
             words(display.title(span)),
             words(f"  {span.status_message[:500]}", Tone.DIM),
             indent=13,
+            target_ns=marker.offset_ns,
         )
     if len(errors) > _ERRORS_SHOWN:
         yield line(words(f"… and {len(errors) - _ERRORS_SHOWN:,} more; n goes to the next.", Tone.DIM))

@@ -7,11 +7,12 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from cabtrace.errors import EXIT_HARNESS, CabtraceError
@@ -29,7 +30,7 @@ class ReplayApp(App[int]):
 
     CSS_PATH = "app.tcss"
     TITLE = "cabtrace"
-    ENABLE_COMMAND_PALETTE = False
+    COMMAND_PALETTE_BINDING = "colon"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - Textual does not declare it for the class
 
     def __init__(
@@ -52,6 +53,17 @@ class ReplayApp(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """No empty screen first."""
         return self._first or self._runs_screen()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key of the screen by its words, and the themes. Nothing of a run is in it: the palette reads markup."""
+        for key in getattr(screen, "KEYS", ()):
+            title = f"{key.help[:1].upper()}{key.help[1:]}"
+            yield SystemCommand(title, f"{key.group}, key {key.shown}", partial(self._run_key, screen, key.action))
+        for theme in (DARK.name, LIGHT.name):
+            yield SystemCommand(f"Theme {theme}", "Change the colours", partial(setattr, self, "theme", theme))
+
+    def _run_key(self, screen: Screen[object], action: str) -> None:
+        self.call_later(self.run_action, action, screen)
 
     def on_mount(self) -> None:
         """A polite end on SIGTERM and SIGHUP, so that the terminal is restored."""

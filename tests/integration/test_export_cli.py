@@ -100,9 +100,9 @@ def test_sending_waiting_and_resuming(store: Path) -> None:
         argv = ["export", "otlp", "@last", "--store", str(store), "--endpoint", receiver.url, "--patience", "0"]
         first = cabtrace(*argv)
         listed = cabtrace("outbox", "--store", str(store))
-        again = cabtrace("export", "--resume", "--store", str(store))
+        again = cabtrace("export", "--resume", "--patience", "0", "--store", str(store))
         down[0] = False
-        resumed = cabtrace("export", "--resume", "--store", str(store))
+        resumed = cabtrace("export", "--resume", "--patience", "0", "--store", str(store))
         empty = cabtrace("outbox", "--store", str(store))
 
     assert first.return_value == 3
@@ -125,7 +125,7 @@ def test_header_values_are_never_kept(store: Path, monkeypatch: pytest.MonkeyPat
         assert receiver.headers[0]["authorization"] == "Bearer s3cr3t-value"
         kept = b"".join(p.read_bytes() for p in (store / ".outbox").iterdir())
         monkeypatch.delenv("OTEL_EXPORTER_OTLP_HEADERS")
-        refused = cabtrace("export", "--resume", "--store", str(store))
+        refused = cabtrace("export", "--resume", "--patience", "0", "--store", str(store))
 
     assert b"s3cr3t" not in kept
     assert refused.return_value == 2

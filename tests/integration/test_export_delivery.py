@@ -215,7 +215,9 @@ def test_partial_success_over_grpc(run: RunView, tmp_path: Path) -> None:
     assert report.words == {"two were odd": report.rejected}
 
 
-def aborting(code: str, details: str, *, times: int, trailing: tuple[tuple[str, bytes], ...] = ()) -> Callable[[int, Any, Any], None]:
+def aborting(
+    code: str, details: str, *, times: int, trailing: tuple[tuple[str, bytes], ...] = ()
+) -> Callable[[int, Any, Any], None]:
     def script(number: int, _request: Any, context: Any) -> None:
         import grpc
 
@@ -242,7 +244,9 @@ def test_grpc_statuses_follow_the_specification(run: RunView, tmp_path: Path) ->
     assert all(2 <= s <= 2.3 for s in clock.slept)
     assert len(clock.slept) == 1
 
-    with GrpcReceiver(aborting("RESOURCE_EXHAUSTED", "quota", times=9)) as receiver:  # without RetryInfo it must not be tried again
+    with GrpcReceiver(
+        aborting("RESOURCE_EXHAUSTED", "quota", times=9)
+    ) as receiver:  # without RetryInfo it must not be tried again
         assert counts(send(run, receiver.endpoint, tmp_path, protocol="grpc")) == (0, 0, SPANS)
         assert receiver.requests == 1
 
@@ -284,7 +288,9 @@ class FullDisk(Files):
 
 
 @pytest.mark.parametrize("writes", [0, 1])
-def test_a_full_disk_stops_the_outbox_but_not_the_export(run: RunView, tmp_path: Path, writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_stops_the_outbox_but_not_the_export(
+    run: RunView, tmp_path: Path, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = outbox.create
     monkeypatch.setattr("exporters.otlp.export.create", lambda store, job: real(store, job, FullDisk(writes)))
     with Receiver() as receiver:
@@ -335,7 +341,7 @@ export_run(RunView(Path(sys.argv[1])), Options(resolve({}, endpoint=sys.argv[2])
 def test_an_exporter_killed_at_random_moments_loses_nothing(run: RunView, tmp_path: Path) -> None:
     """Killed after so many requests; then resumed. Every span arrives, with the same ids."""
     chance = random.Random(5)
-    for number in range(6):
+    for number in range(20 if os.environ.get("CABTRACE_SOAK") else 6):
         store = tmp_path / str(number)
         moment = chance.randrange(1, SPANS // 40)
         reached = threading.Event()
@@ -379,7 +385,7 @@ def test_a_receiver_that_restarts_mid_export(run: RunView, tmp_path: Path) -> No
                     except OSError:
                         time.sleep(0.02)
 
-    report = send(run, first.url, tmp_path, Restarting())
+    report = send(run, first.url, tmp_path, Restarting(), environ={"OTEL_EXPORTER_OTLP_TIMEOUT": "500"})
     second[0].close()
 
     assert counts(report) == (SPANS, 0, 0)

@@ -114,6 +114,6 @@ def test_what_differs_is_listed(runs: Made) -> None:
     assert {name for name, _, _ in found.tests} == {"1 plus 2", "5 plus -7"}
     assert dict(found.files) == {"add.sh": "left"}
     assert "$1 + $2" in found.patch
-    assert [s.call for s in found.tools if not s.right_id][0].startswith("shell ")
+    assert next(s.call for s in found.tools if not s.right_id).startswith("shell ")
     assert {a.name: a.signal for a in found.amounts}["model_calls"] == "same"
     assert {a.name: a.signal for a in found.amounts}["score:pass_rate"] == "less"

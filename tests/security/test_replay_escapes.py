@@ -39,10 +39,14 @@ def tour(app: PtyApp) -> None:
     app.send(b"s")
     for _ in range(20):
         app.send(b"\x1b[B+", quiet_s=0.05)
+    app.send(b"x", quiet_s=0.4)
+    for keys in (b"/q1\r", b"\r", b"\r", b"\x1b", b"g#1\r", b"mnote\r", b"'"):
+        app.send(keys, quiet_s=0.5)
+    app.send(b"l")
     app.send(b"?")
     app.send(b"q")
     app.send(b"\x1b", quiet_s=0.5)
-    app.wait_for(b"runs,")
+    app.wait_for(b" failed")
     app.send(b"\x1b[B")
     app.send(b"\r", quiet_s=0.4)
 
@@ -105,6 +109,12 @@ def test_every_screen_shows_payloads_as_they_are_and_nothing_runs(tmp_path: Path
             await driver.press("down", "plus")
             seen.append(driver.text())
         assert driver.app.is_running
+        await driver.press("x", "slash", *"q1", "enter")
+        for _ in range(30):
+            await driver.press("enter")
+            seen.append(driver.text())
+        await driver.press("escape", "g", "#", "1", "enter", "m", "enter", "l")
+        seen.append(driver.text())
         await driver.press("escape")
         seen.append(driver.text())
         return "\n".join(seen)

@@ -61,6 +61,7 @@ def run(agent: str, folder: Path, *, scripts: tuple[Script, ...] = (), **spec: A
     """One cell, to its end."""
     server = ModelServer(scripts or (load_script(example_script("hello")),), host=spec.pop("model_host", "127.0.0.1"), speed=0.2)
     server.start()
+    cancel = spec.pop("cancel", None)
     try:
         values: Mapping[str, Any] = {
             "task": load_task(example_task("smoke/hello-file")),
@@ -74,7 +75,7 @@ def run(agent: str, folder: Path, *, scripts: tuple[Script, ...] = (), **spec: A
             "timeout_s": 240.0,
             **spec,
         }
-        result = run_cell(CellSpec(**values))
+        result = run_cell(CellSpec(**values), cancel=cancel)
         return Cell(result, RunView(result.path), list(server.requests))
     finally:
         server.stop()

@@ -52,7 +52,9 @@ def request_from_json(body: bytes) -> ExportTraceServiceRequest:
 class Receiver:
     """HTTP on a free port. `script` is asked for each request: (number, request, body) -> Misbehaviour."""
 
-    def __init__(self, script: Callable[[int, ExportTraceServiceRequest, bytes], Misbehaviour] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, script: Callable[[int, ExportTraceServiceRequest, bytes], Misbehaviour] | None = None, port: int = 0
+    ) -> None:
         self.script = script or (lambda *_: OK)
         self.spans: list[Any] = []
         self.resources: list[Any] = []

@@ -13,6 +13,7 @@ from replay.session import Session
 from replay.tui.app import ReplayApp
 from replay.tui.screens.replay import ReplayScreen
 
+
 async def settle(pilot: Pilot[Any]) -> None:
     """Until no worker is left, nor one that the end of another has started, and everything is drawn."""
     for _ in range(100):

@@ -56,7 +56,9 @@ def test_otlp_json_leaves_out_what_is_no_span_and_keeps_the_later_of_two(tmp_pat
     spans = list(many_spans(5))
     run = run_of(tmp_path, [*spans, replace(spans[0], name="later")])
     with (run.path / "trace.jsonl").open("ab") as handle:
-        handle.write(b'{"no": "span"}\nnot json\n{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x","spanId":"y"}]}]}]}\n{"torn')
+        handle.write(
+            b'{"no": "span"}\nnot json\n{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x","spanId":"y"}]}]}]}\n{"torn'
+        )
 
     lines = exported("otlp-json", RunView(run.path)).splitlines()
 
@@ -72,7 +74,9 @@ def test_a_span_that_never_ended_is_there_and_says_so(tmp_path: Path) -> None:
 
     (run.path / "open.jsonl").write_bytes(span_line(replace(spans[2], end_ns=None)) + span_line(spans[0]))
 
-    last = orjson.loads(exported("otlp-json", RunView(run.path)).splitlines()[-1])["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    last = orjson.loads(exported("otlp-json", RunView(run.path)).splitlines()[-1])["resourceSpans"][0]["scopeSpans"][0]["spans"][
+        0
+    ]
 
     assert last["spanId"] == spans[2].span_id
     assert {"key": sc.ABORTED, "value": {"boolValue": True}} in last["attributes"]
@@ -115,7 +119,9 @@ def test_overlapping_spans_get_lanes_of_their_own(pairs: list[tuple[int, int]]) 
 
     lanes = assign_lanes(spans, 100)
 
-    slices_nest([{"tid": lane, "ts": s.start_ns, "dur": (s.end_ns or 0) - s.start_ns} for s, lane in zip(spans, lanes, strict=True)])
+    slices_nest(
+        [{"tid": lane, "ts": s.start_ns, "dur": (s.end_ns or 0) - s.start_ns} for s, lane in zip(spans, lanes, strict=True)]
+    )
 
 
 @given(st.integers(-(10**18), 10**18))

@@ -35,13 +35,27 @@ def test_every_field_arrives() -> None:
 
     read = Span.FromString(ProtobufCodec().span(span))
 
-    assert (read.trace_id.hex(), read.span_id.hex(), read.parent_span_id.hex()) == (TRACE_ID, "00f067aa0ba902b7", "0000000000000001")
+    assert (read.trace_id.hex(), read.span_id.hex(), read.parent_span_id.hex()) == (
+        TRACE_ID,
+        "00f067aa0ba902b7",
+        "0000000000000001",
+    )
     assert (read.name, read.kind, read.trace_state, read.flags) == ("chat m", 3, "a=b", 0x301)
     assert (read.start_time_unix_nano, read.end_time_unix_nano) == (1_781_663_488_314_919_001, 1_781_663_488_314_919_999)
     assert (read.status.code, read.status.message) == (2, "it broke")
-    assert attributes_of(read.attributes) == {"a": "b", "n": -5, "f": 1.5, "t": True, "none": None, "b": b"\x00\xff", "m": {"k": [1, "x"]}}
+    assert attributes_of(read.attributes) == {
+        "a": "b",
+        "n": -5,
+        "f": 1.5,
+        "t": True,
+        "none": None,
+        "b": b"\x00\xff",
+        "m": {"k": [1, "x"]},
+    }
     assert [(e.name, e.time_unix_nano, attributes_of(e.attributes)) for e in read.events] == [("e", 7, {"x": 1})]
-    assert [(x.trace_id.hex(), x.span_id.hex(), attributes_of(x.attributes)) for x in read.links] == [("0" * 31 + "2", "0" * 15 + "3", {"y": "z"})]
+    assert [(x.trace_id.hex(), x.span_id.hex(), attributes_of(x.attributes)) for x in read.links] == [
+        ("0" * 31 + "2", "0" * 15 + "3", {"y": "z"})
+    ]
     assert (read.dropped_attributes_count, read.dropped_events_count, read.dropped_links_count) == (3, 4, 5)
 
 
@@ -87,7 +101,9 @@ def test_poison_is_made_safe_and_leaves_its_neighbours_alone(codec: ProtobufCode
 
 
 def test_a_span_too_large_for_a_request_is_made_smaller_and_says_so() -> None:
-    span = replace(PLAIN, attributes={f"k{n}": "y" * 900_000 for n in range(8)}, events=tuple(SpanEvent("e", n) for n in range(5000)))
+    span = replace(
+        PLAIN, attributes={f"k{n}": "y" * 900_000 for n in range(8)}, events=tuple(SpanEvent("e", n) for n in range(5000))
+    )
 
     encoded = Encoder(ProtobufCodec(), 200_000).encode(0, span)
 
@@ -125,7 +141,10 @@ def test_any_attributes_arrive_as_they_are(attributes: dict[str, object]) -> Non
 def test_equal_values_of_different_types_are_not_confused() -> None:
     codec = ProtobufCodec()
 
-    read = [attributes_of(Span.FromString(codec.span(replace(PLAIN, attributes={"k": v}))).attributes)["k"] for v in (1, True, 1.0, "1")]
+    read = [
+        attributes_of(Span.FromString(codec.span(replace(PLAIN, attributes={"k": v}))).attributes)["k"]
+        for v in (1, True, 1.0, "1")
+    ]
 
     assert [type(v) for v in read] == [int, bool, float, str]
 

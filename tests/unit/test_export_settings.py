@@ -41,7 +41,12 @@ def test_grpc_is_insecure_only_where_said_or_local() -> None:
 
 
 def test_signal_variables_win_and_options_add_to_headers() -> None:
-    environ = {P + "HEADERS": "a=1", P + "TRACES_HEADERS": "authorization=Bearer%20x,b=2", P + "TIMEOUT": "2500", P + "COMPRESSION": "gzip"}
+    environ = {
+        P + "HEADERS": "a=1",
+        P + "TRACES_HEADERS": "authorization=Bearer%20x,b=2",
+        P + "TIMEOUT": "2500",
+        P + "COMPRESSION": "gzip",
+    }
 
     target = resolve(environ, headers="B=3")
 

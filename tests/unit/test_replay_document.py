@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from cabtrace.text import SafeText
 from replay import display
 from replay.document import Line, Tone, fields, fit, line, pad, table, words, wrap
+from replay.journal import journal
 from replay.markers import Marker, MarkerKind
 from replay.panels.calls import calls_panel
 from replay.panels.diff import diff_panel
@@ -100,7 +101,7 @@ def test_fit_and_pad_give_the_width_that_was_asked_for(value, width):
 
 
 def test_tables_line_up():
-    rows = [([words("a"), words("1,000")], False), ([words("long name"), words("7")], True)]
+    rows = [([words("a"), words("1,000")], False, None), ([words("long name"), words("7")], True, 5)]
     shown = list(table(("name", "count"), rows, right=[1]))
 
     assert [row.text for row in shown] == ["name       count  ", "a          1,000  ", "long name      7  "]
@@ -182,7 +183,7 @@ def test_diff_scores_logs_and_why(run: ReplayRun):
     assert "blast_radius" in scores
     assert "refusal       n/a" in scores
     assert "tokens        unknown" in scores
-    assert "cabtrace.model_call" in text(logs_panel(run.snapshot, 0))
+    assert "cabtrace.model_call" in text(logs_panel(run.snapshot, journal(run.snapshot.timeline.spans, run.logs(), ()), 0))
     why = text(why_panel(run, run.snapshot))
     assert "✗ FAIL  tests_failed" in why
     assert "✗ FAIL tests::empty" in why

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from replay.places import Offset
 from replay.session import Session, Tab
+from replay.tui.app import ReplayApp
 from replay.tui.keys import DIGIT_KEYS, REPLAY_KEYS, RUNS_KEYS, TAB_KEYS
 from replay.tui.screens.help import HelpScreen
 from replay.tui.screens.replay import ReplayScreen
@@ -136,7 +138,7 @@ def test_enter_minus_and_plus_fold(tmp_path: Path, run: Path):
         (Tab.DIFF, "unexpected"),
         (Tab.SCORES, "composite"),
         (Tab.LOGS, "cabtrace.model_call"),
-        (Tab.WHY, "3 of 5 passed"),
+        (Tab.WHY, "Evidence ("),
     ],
 )
 def test_each_panel_has_its_letter(tmp_path: Path, run: Path, tab: Tab, expected: str):
@@ -194,7 +196,7 @@ def test_help_lists_every_key_and_closes(tmp_path: Path, run: Path):
         assert isinstance(driver.app.screen, ReplayScreen)
         return shown
 
-    shown = drive(script, tmp_path, run, size=(120, 70))
+    shown = drive(script, tmp_path, run, size=(120, 100))
     for key in REPLAY_KEYS:
         assert f"  {key.shown} " in shown
         assert key.help in shown
@@ -289,3 +291,26 @@ def test_no_key_is_bound_twice():
         keys = [name for key in table for name in key.keys.split(",")]
         assert sorted(set(keys)) == sorted(keys)
         assert len({key.id for key in table}) == len(table)
+
+
+def test_a_place_that_the_run_does_not_have_ends_the_app_with_the_reason(tmp_path: Path, run: Path):
+    async def main() -> ReplayApp:
+        app = ReplayApp(tmp_path, run, place=Offset(99_000 * MS))
+        async with app.run_test():
+            while app.failure is None:
+                await asyncio.sleep(0.01)
+        return app
+
+    app = asyncio.run(main())
+    assert app.return_value == 2
+    assert "lies after its end" in str(app.failure)
+
+
+def test_a_run_that_vanished_is_named_in_the_list(tmp_path: Path, run: Path):
+    async def script(driver: Driver) -> None:
+        (run / "run.json").unlink()
+        await driver.press("enter")
+        assert isinstance(driver.app.screen, RunsScreen)
+        assert "is not a run" in driver.text()
+
+    drive(script, tmp_path, None, size=(300, 40))

@@ -1,7 +1,7 @@
 """Pairs of equal items of two sequences, in order of both: a longest common subsequence as far as it can be had cheaply.
 
-Common ends first, then what occurs once on both sides (as patience diff does), then dynamic programming on what is small
-and a greedy walk on what is not: the cost is bounded, whatever the input.
+Common ends first; then dynamic programming on what is small. What is large is divided by the items that occur once on both
+sides, as patience diff does, or else walked through greedily: the cost is bounded, whatever the input.
 """
 
 from __future__ import annotations
@@ -34,18 +34,17 @@ def align(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
             found.append((high_a, high_b))
         if low_a == high_a or low_b == high_b:
             continue
-        anchors = _anchors(a, b, (low_a, high_a, low_b, high_b))
-        if anchors:
-            found += anchors
-            edges = [(low_a - 1, low_b - 1), *anchors, (high_a, high_b)]
-            stack += [(p + 1, r, q + 1, s) for (p, q), (r, s) in pairwise(edges) if p + 1 < r and q + 1 < s]
-            continue
+        box = (low_a, high_a, low_b, high_b)
         cells = (high_a - low_a) * (high_b - low_b)
         if cells <= min(_CELLS_AT_ONCE, budget):
             budget -= cells
-            found += _exact(a, b, (low_a, high_a, low_b, high_b))
+            found += _exact(a, b, box)
+        elif anchors := _anchors(a, b, box):
+            found += anchors
+            edges = [(low_a - 1, low_b - 1), *anchors, (high_a, high_b)]
+            stack += [(p + 1, r, q + 1, s) for (p, q), (r, s) in pairwise(edges) if p + 1 < r and q + 1 < s]
         else:
-            found += _greedy(a, b, (low_a, high_a, low_b, high_b))
+            found += _greedy(a, b, box)
     return sorted(found)
 
 

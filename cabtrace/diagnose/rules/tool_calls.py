@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cabtrace.diagnose.evidence import Evidence
 from cabtrace.diagnose.finding import Finding, Severity
+from cabtrace.diagnose.normal import normal_text
 from cabtrace.diagnose.tools import ToolUse
 from cabtrace.diagnose.words import count, quote, tail
 from cabtrace.model.outcome import Cause
@@ -103,12 +104,22 @@ def loops(run: Evidence) -> Iterator[Finding]:
 
 def _longest_loop(uses: Sequence[ToolUse]) -> tuple[int, int, int] | None:
     """(first place, length of the cycle, times) of the loop that covers most calls."""
-    keys = [(use.key, use.exit_code, _shape(use.result)) for use in uses]
+    keys = [(use.key, use.exit_code) for use in uses]
+    shapes: dict[int, str] = {}
+
+    def same(one: int, other: int) -> bool:
+        if keys[one] != keys[other]:
+            return False
+        for place in (one, other):
+            if place not in shapes:
+                shapes[place] = _shape(uses[place].result)
+        return shapes[one] == shapes[other]
+
     best: tuple[int, int, int] | None = None
     for cycle in range(1, _LONGEST_CYCLE + 1):
         run_length = 0
         for place in range(cycle, len(keys) + 1):
-            if place < len(keys) and keys[place] == keys[place - cycle]:
+            if place < len(keys) and same(place, place - cycle):
                 run_length += 1
                 continue
             times = run_length // cycle + 1
@@ -119,8 +130,8 @@ def _longest_loop(uses: Sequence[ToolUse]) -> tuple[int, int, int] | None:
 
 
 def _shape(result: str) -> str:
-    """A result without its numbers: durations and counters differ from time to time."""
-    return re.sub(r"\d+(?:\.\d+)?", "0", result[-2_000:])
+    """A result without ids and numbers: durations and counters differ from time to time."""
+    return re.sub(r"\d+(?:\.\d+)?", "0", normal_text(result[-2_000:]))
 
 
 def machine(run: Evidence) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ _SIGNALS = {
     15: "SIGTERM",
 }
 _KILLED = 137
+_OOM = "cabtrace.container.oom_killed"
 
 
 def recorder_killed(run: Evidence) -> Iterator[Finding]:
@@ -92,6 +93,15 @@ def agent_exit(run: Evidence) -> Iterator[Finding]:
         yield Finding(
             "agent_error", severity, run.agent_end_ns, span_id, f"The agent ended with exit code {code}.", last, explains
         )
+
+
+def out_of_memory(run: Evidence) -> Iterator[Finding]:
+    """The container engine says that the memory limit ended the cell."""
+    if run.container is None or not run.container.attributes.get(_OOM):
+        return
+    explains = 0.98 if run.cause in (Cause.AGENT_ERROR, Cause.TESTS_FAILED) else 0.0
+    sentence = "The agent's container ran out of memory and was killed."
+    yield Finding("out_of_memory", Severity.ERROR, run.agent_end_ns, run.container.span_id, sentence, "", explains)
 
 
 def first_error(run: Evidence) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from cabtrace.runner.sandbox.processes import kill_marked
 from cabtrace.runner.sandbox.trees import remove_tree
 
 LEFT_OPEN: Final = "no isolation: the agent runs as your user, with your network and files"
+IN_CONTAINER: Final = "the container was started by somebody else: what it closes is not known, and its network was not looked at"
 _FOLDERS: Final = ("workdir", "home", "tests", "logs", "solution", "tmp")
 _LOOPBACK: Final = "127.0.0.1"
 _SPOOL_BYTES: Final = 8 * 1024 * 1024
@@ -32,14 +33,19 @@ class LocalSandbox:
         scratch: The cell's own folder (`leftovers.claim_scratch`); made where missing, removed by `close`.
         env_marker: The run id, put into every process' environment so that a stray one can be found.
         limits: Caps of what is copied.
+        left_open: What is not closed, in words.
+        image: The image that this very process runs in, where it is known.
     """
 
     kind = "local"
 
-    def __init__(self, scratch: Path, *, env_marker: str, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, scratch: Path, *, env_marker: str, limits: Limits = DEFAULT, left_open: str = LEFT_OPEN, image: str = ""
+    ) -> None:
         self._scratch = scratch.absolute()
         self._run_id = env_marker
         self._limits = limits
+        self._left_open, self._image = left_open, image
         self._process: LocalProcess | None = None
         self._opened = False
         self.skipped: list[tuple[str, str]] = []  # (path, reason) of what put and get left out
@@ -62,7 +68,7 @@ class LocalSandbox:
         self._opened = True
         root = self._scratch.resolve()
         paths = SandboxPaths(*(str(root / name) for name in _FOLDERS[:5]))
-        return SandboxFacts(paths=paths, listen_host=_LOOPBACK, reach_host=_LOOPBACK, left_open=(LEFT_OPEN,))
+        return SandboxFacts(paths, _LOOPBACK, _LOOPBACK, image=self._image, left_open=(self._left_open,))
 
     def put(self, source: Path, target: str) -> None:
         """Copies a folder's content in. The verifier's folders are made fresh: nothing that the agent left is in them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -11,31 +11,37 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 
 from replay import display
 from replay.engine import make_engine
 from replay.panels.choose import panel_lines
 from replay.places import Found
-from replay.run import ReplayRun
+from replay.run import ReplayRun, Snapshot
 from replay.screen import TerminalTape
 from replay.session import STEP_NS, Session, Tab
 from replay.tui.keys import DIGIT_KEYS, REPLAY_KEYS, bindings
 from replay.tui.screens.help import HelpScreen
+from replay.tui.screens.tools import ToolScreen
 from replay.tui.widgets.bars import HeaderBar, HintBar
 from replay.tui.widgets.details import DocumentView, TabBar
+from replay.tui.widgets.minimap import Minimap
+from replay.tui.widgets.prompt import Prompt
 from replay.tui.widgets.scrubber import Scrubber
 from replay.tui.widgets.span_tree import SpanTree
 from replay.tui.widgets.terminal_pane import TerminalPane
+
+if TYPE_CHECKING:
+    from cabtrace.diagnose.finding import Diagnosis
 
 FRAME_S = 1 / 30
 POLL_S = 0.5
 
 
-class ReplayScreen(Screen[None]):
+class ReplayScreen(ToolScreen):
     """One run. Draws only on a key, on a frame while it plays, and when a live run grew."""
 
+    KEYS = REPLAY_KEYS
     BINDINGS: ClassVar[list[BindingType]] = bindings(REPLAY_KEYS, DIGIT_KEYS)
     AUTO_FOCUS = "#spans"
 
@@ -46,6 +52,14 @@ class ReplayScreen(Screen[None]):
             super().__init__()
             self.tape = tape
             self.note = note
+
+    class Diagnosed(Message):
+        """The rules have been asked."""
+
+        def __init__(self, snapshot: Snapshot, diagnosis: Diagnosis | str) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+            self.diagnosis = diagnosis
 
     class Grown(Message):
         """A live run has a new snapshot."""
@@ -58,7 +72,7 @@ class ReplayScreen(Screen[None]):
         self._tape: TerminalTape | None = None
         self._tape_note = ""
         self._frames: Timer | None = None
-        self._polling = False
+        self._polling = self._diagnosing = False
         self._panel_shown: Tab | None = None
 
     def compose(self) -> ComposeResult:
@@ -71,8 +85,11 @@ class ReplayScreen(Screen[None]):
                 with Vertical(id="details"):
                     yield TabBar()
                     yield DocumentView()
-        yield Scrubber(self.session)
+        scrubber = Scrubber(self.session)
+        yield Minimap(self.session, scrubber)
+        yield scrubber
         yield HintBar(REPLAY_KEYS)
+        yield Prompt()
 
     def on_mount(self) -> None:
         """The first frame; what takes longer comes after it."""
@@ -80,7 +97,7 @@ class ReplayScreen(Screen[None]):
         if self.session.snapshot.live:
             self.set_interval(POLL_S, self._poll)
         self.query_one(HeaderBar).show_run(self.session.snapshot)
-        self._draw()
+        self.draw()
         self.call_after_refresh(self._load_terminal)
 
     # -- data that takes time
@@ -100,6 +117,19 @@ class ReplayScreen(Screen[None]):
         """From now on the terminal follows the playhead."""
         self._tape, self._tape_note = message.tape, message.note
         self._draw_terminal()
+
+    @work(thread=True, group="why")
+    def _diagnose(self) -> None:
+        from replay.cause import find_cause
+
+        snapshot = self.session.snapshot
+        self.post_message(self.Diagnosed(snapshot, find_cause(self.session.run, snapshot)))
+
+    def on_replay_screen_diagnosed(self, message: Diagnosed) -> None:
+        """The Why panel can say more."""
+        self._diagnosing = False
+        self.session.take_diagnosis(message.snapshot, message.diagnosis)
+        self._draw_panel()
 
     def _poll(self) -> None:
         if not self._polling and self.session.snapshot.live:
@@ -121,15 +151,16 @@ class ReplayScreen(Screen[None]):
             events, *_ = self.session.run.terminal()
             self._tape.extend(events[len(self._tape) :])
         self.query_one(HeaderBar).show_run(self.session.snapshot)
-        self._draw()
+        self.draw()
 
     # -- drawing
 
     def _frame(self) -> None:
         self.session.tick()
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Shows the session as it is now."""
         session = self.session
         if self._frames is not None:
             (self._frames.resume if session.clock.playing else self._frames.pause)()
@@ -137,9 +168,20 @@ class ReplayScreen(Screen[None]):
         tree.border_title = Content(f"Spans {display.count(len(session.snapshot.timeline.spans))}")
         tree.update_rows()
         self.query_one(Scrubber).refresh()
+        self._draw_path()
         self.query_one(HintBar).show(session.notice)
+        if (prompt := self.query_one(Prompt)).display and session.notice:
+            prompt.say(session.notice)
         self._draw_terminal()
         self._draw_panel()
+
+    def _draw_path(self) -> None:
+        session, minimap = self.session, self.query_one(Minimap)
+        if session.path_shown and session.path is None:
+            self.find_path()
+        minimap.display = session.path_shown
+        if session.path_shown:
+            minimap.refresh()
 
     def _draw_terminal(self) -> None:
         pane, tape = self.query_one(TerminalPane), self._tape
@@ -155,6 +197,9 @@ class ReplayScreen(Screen[None]):
     def _draw_panel(self) -> None:
         view, session = self.query_one(DocumentView), self.session
         self.query_one(TabBar).show(session.tab, {Tab.CALLS: len(session.snapshot.calls)})
+        if session.needs_diagnosis and not self._diagnosing:
+            self._diagnosing = True
+            self._diagnose()
         view.show(panel_lines(session, view.text_width), from_top=self._panel_shown is not session.tab)
         self._panel_shown = session.tab
 
@@ -163,89 +208,93 @@ class ReplayScreen(Screen[None]):
     def action_play(self) -> None:
         """Space."""
         self.session.toggle_play()
-        self._draw()
+        self.draw()
 
     def action_step_span(self, by: int) -> None:
         """Arrows."""
         self.session.step_span(by)
-        self._draw()
+        self.draw()
 
     def action_step_time(self, by: int) -> None:
         """Comma and full stop."""
         self.session.step_time(by * STEP_NS)
-        self._draw()
+        self.draw()
 
     def action_jump_error(self, by: int) -> None:
         """N and N."""
         self.session.jump_error(by)
-        self._draw()
+        self.draw()
 
     def action_jump_marker(self, by: int) -> None:
         """Brackets."""
         self.session.jump_marker(by)
-        self._draw()
+        self.draw()
 
     def action_seek_by(self, percent: int) -> None:
         """Shift and arrows."""
         clock = self.session.clock
         self.session.seek(clock.position_ns + clock.duration_ns * percent // 100)
-        self._draw()
+        self.draw()
 
     def action_seek_share(self, tenth: int) -> None:
         """Digits."""
         self.session.seek_share(tenth / 10)
-        self._draw()
+        self.draw()
 
     def action_home(self) -> None:
         """Home."""
         self.session.home()
-        self._draw()
+        self.draw()
 
     def action_end(self) -> None:
         """End."""
         self.session.end()
-        self._draw()
+        self.draw()
 
     def action_faster(self) -> None:
         """Greater-than."""
         self.session.faster()
-        self._draw()
+        self.draw()
 
     def action_slower(self) -> None:
         """Less-than."""
         self.session.slower()
-        self._draw()
+        self.draw()
 
     def action_idle(self) -> None:
         """I."""
         self.session.toggle_idle()
-        self._draw()
+        self.draw()
 
     def action_select(self, by: int) -> None:
         """Up and down."""
         self.session.move_selection(by)
-        self._draw()
+        self.draw()
 
     def action_activate(self) -> None:
         """Enter."""
         self.session.activate()
-        self._draw()
+        self.draw()
 
     def action_fold(self, folded: bool) -> None:
         """Minus and plus."""
         self.session.set_folded(folded=folded)
-        self._draw()
+        self.draw()
+
+    def show_tab(self, tab: Tab) -> None:
+        """Opens a panel."""
+        self.session.tab = tab
+        self.draw()
 
     def action_tab(self, name: str) -> None:
         """A panel's letter."""
-        self.session.tab = Tab[name]
-        self._draw()
+        self.show_tab(Tab[name])
 
     def action_next_tab(self, by: int) -> None:
         """Braces."""
         tabs = list(Tab)
         self.session.tab = tabs[(tabs.index(self.session.tab) + by) % len(tabs)]
-        self._draw()
+        self.draw()
 
     def action_zoom(self) -> None:
         """Z."""
@@ -258,7 +307,7 @@ class ReplayScreen(Screen[None]):
     def action_help(self) -> None:
         """Question mark."""
         self.session.clock.pause()
-        self._draw()
+        self.draw()
         self.app.push_screen(HelpScreen(REPLAY_KEYS))
 
     def action_back(self) -> None:
@@ -277,19 +326,25 @@ class ReplayScreen(Screen[None]):
     def on_scrubber_moved(self, message: Scrubber.Moved) -> None:
         """The scrubber was clicked or dragged."""
         self.session.seek_share(message.share)
-        self._draw()
+        self.draw()
 
     def on_span_tree_clicked(self, message: SpanTree.Clicked) -> None:
         """A row was clicked: it is selected, or opened and closed where its sign was hit."""
         self.session.select(message.row)
         if message.fold:
             self.session.activate()
-        self._draw()
+        self.draw()
+
+    def on_document_view_chosen(self, message: DocumentView.Chosen) -> None:
+        """A line of a panel was chosen: to the instant that it tells of."""
+        self.session.clock.pause()
+        self.session.seek(message.target_ns)
+        self.draw()
 
     def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
         """A tab was clicked."""
         self.session.tab = message.tab
-        self._draw()
+        self.draw()
 
     def on_resize(self) -> None:
         """Tables depend on the width."""

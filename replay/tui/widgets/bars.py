@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cabtrace.model.run import RunHeader
     from replay.run import Snapshot
 
+_ROOMY = 110  # columns: the whole sentence and the name of the cell
+
 
 def cell_title(header: RunHeader) -> SafeText:
     """`demo / codex / gpt-x / polyglot/rust-error-handling #1`."""
@@ -32,6 +34,7 @@ class HeaderBar(Toned):
         super().__init__(id="header")
         self._title: SafeText = safe("")
         self._right: list[Piece] = []
+        self._provisional: Piece | None = None
 
     def show_run(self, snapshot: Snapshot) -> None:
         """Draws a run's header."""
@@ -41,7 +44,10 @@ class HeaderBar(Toned):
         self._title = cell_title(header)
         self._right = [(sign, tone), words(cause, Tone.DIM)]
         if header.provisional:
-            self._right.append(words("  ! provisional", Tone.WARN))
+            from cabtrace.model.run import PROVISIONAL_NOTE
+
+            self._provisional = words(f"  ! {PROVISIONAL_NOTE}", Tone.WARN)
+            self._right.append(self._provisional)
         if header.scores:
             self._right += [words("  composite ", Tone.DIM), words(display.score(display.composite(header)), Tone.STRONG)]
         if snapshot.warnings:
@@ -65,6 +71,8 @@ class HeaderBar(Toned):
         """Draws it."""
         width = self.size.width
         right = [*self._right, words(" ")]
+        if width < _ROOMY:
+            right = [words("  ! provisional", Tone.WARN) if piece is self._provisional else piece for piece in right]
         taken = sum(cell_len(text) for text, _ in right)
         name: list[Piece] = [words(" cabtrace  ", Tone.HEAD)] if width - taken >= 40 else [words(" ")]
         room = width - taken - sum(cell_len(text) for text, _ in name) - 1

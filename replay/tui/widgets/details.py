@@ -77,14 +77,24 @@ class DocumentView(ScrollView, Toned, can_focus=True, inherit_bindings=False):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES | {"document--current"}
     BINDINGS: ClassVar = [
-        Binding("up", "scroll_up", show=False),
-        Binding("down", "scroll_down", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("enter", "choose", show=False),
         Binding("pageup", "page_up", show=False),
         Binding("pagedown", "page_down", show=False),
     ]
 
+    class Chosen(Message):
+        """The user wants to go to the instant that a line tells of."""
+
+        def __init__(self, target_ns: int) -> None:
+            super().__init__()
+            self.target_ns = target_ns
+
     def __init__(self, *, id: str = "document") -> None:
         super().__init__(id=id)
+        self._cursor: int | None = None  # place in the source
+        self._origins: list[int] = []  # the place in the source of each row
         self._source: Sequence[Line] = ()
         self._rows: list[Line] = []
         self._wrapped_to = -1
@@ -97,10 +107,13 @@ class DocumentView(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     def show(self, lines: Sequence[Line], *, from_top: bool) -> None:
         """Replaces the document; `from_top` when it is another one, else the place is kept."""
         if from_top:
+            self._cursor = None
             self.scroll_to(y=0, animate=False)
         elif lines == self._source:
             return
         self._source = lines
+        if self._cursor is not None and (self._cursor >= len(lines) or lines[self._cursor].target_ns is None):
+            self._cursor = None
         self._wrapped_to = -1
         self._layout()
 
@@ -113,13 +126,49 @@ class DocumentView(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         if width == self._wrapped_to:
             return
         self._wrapped_to = width
-        self._rows = [row for source in self._source for row in wrap(source, width)]
+        wrapped = [(place, row) for place, source in enumerate(self._source) for row in wrap(source, width)]
+        self._origins, self._rows = [place for place, _ in wrapped], [row for _, row in wrapped]
         self.virtual_size = Size(0, len(self._rows))
         current = next((y for y, row in enumerate(self._rows) if row.current), None)
         height, top = self.scrollable_content_region.height, round(self.scroll_offset.y)
         if current is not None and height and not top <= current < top + height:
             self.scroll_to(y=max(current - height // 2, 0), animate=False)
         self.refresh()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter is a key of the screen where no line can be chosen."""
+        return action != "choose" or self._cursor is not None
+
+    def action_move(self, by: int) -> None:
+        """From one line that can be chosen to the next; scrolls where there is none, or the next is out of sight."""
+        targets = [place for place, line in enumerate(self._source) if line.target_ns is not None]
+        top, height = round(self.scroll_offset.y), self.scrollable_content_region.height
+        place = self._next_target(targets, by, self._origins[top] if top < len(self._origins) else 0)
+        row = self._origins.index(place) if place is not None else -1
+        if not targets or not top - 1 <= row <= top + height:
+            self.scroll_relative(y=by, animate=False)
+            return
+        self._cursor = place
+        if not top <= row < top + height:
+            self.scroll_to(y=row if by < 0 else row - height + 1, animate=False)
+        self.refresh()
+
+    def _next_target(self, targets: list[int], by: int, top: int) -> int | None:
+        if self._cursor is None:
+            return next((place for place in targets if place >= top), None)
+        return next((p for p in (targets if by > 0 else reversed(targets)) if (p - self._cursor) * by > 0), None)
+
+    def action_choose(self) -> None:
+        """Enter."""
+        if self._cursor is not None and (target_ns := self._source[self._cursor].target_ns) is not None:
+            self.post_message(self.Chosen(target_ns))
+
+    def on_click(self, event: events.Click) -> None:
+        """Goes where the line tells of."""
+        place = event.y - self.gutter.top + round(self.scroll_offset.y)
+        if 0 <= place < len(self._origins) and (target_ns := self._source[self._origins[place]].target_ns) is not None:
+            self._cursor = self._origins[place]
+            self.post_message(self.Chosen(target_ns))
 
     def render_line(self, y: int) -> Strip:
         """Draws one row."""
@@ -131,4 +180,6 @@ class DocumentView(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         row = self._rows[place]
         if row.current:
             base += self.get_component_rich_style("document--current", partial=True)
-        return self.strip([words(" "), *row.pieces], width, base)
+        chosen = self._cursor is not None and self._origins[place] == self._cursor
+        first = place == 0 or self._origins[place - 1] != self._origins[place]
+        return self.strip([words("▸" if chosen and first else " ", Tone.NOW), *row.pieces], width, base)

@@ -32,6 +32,11 @@ class Scrubber(Toned):
         self._track_at = 0
         self._dragging = False
 
+    @property
+    def lead_width(self) -> int:
+        """Cells before the track."""
+        return sum(cell_len(text) for text, _ in self._lead())
+
     def render_line(self, y: int) -> Strip:
         """Draws it."""
         lead = self._lead()
@@ -63,6 +68,8 @@ class Scrubber(Toned):
         row = [("━", Tone.KEY) if x < head else ("─", Tone.DIM) for x in range(width)]
         for x, kind in cells.items():
             row[x] = display.marker_sign(kind)
+        for mark in self._session.bookmarks:
+            row[column(self._session.bookmark_offset_ns(mark), timeline.duration_ns, width)] = "⚑", Tone.WARN
         row[head] = "●", Tone.NOW
         return [words("".join(c for c, _ in same), tone) for tone, same in groupby(row, key=lambda cell: cell[1])]
 

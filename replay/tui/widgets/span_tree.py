@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from replay import display
 from replay.document import Piece, Tone, fit, pad, words
+from replay.path import cells
 from replay.session import Session
 from replay.timeline import Row
 from replay.tui.widgets.lines import Toned
@@ -130,17 +131,38 @@ class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         first, text = bar(row.start_ns, row.end_ns, timeline.duration_ns, width)
         head = column(self._session.position_ns, timeline.duration_ns, width)
         tone = Tone.DIM if row.group else display.tone(row.span)
-        cells = (" " * first + text).ljust(width)
+        drawn = (" " * first + text).ljust(width)
         head_style = base + self.tone(Tone.NOW)
-        if cells[head] not in " ▏▕":
+        if drawn[head] not in " ▏▕":
             head_style += Style(bgcolor=self.tone(tone).color)
+        if self._session.path_shown and self._session.path is not None:
+            return self._bar_with_path(row, drawn, tone, head, base)
         return Strip.join(
             [
-                self.strip([words(cells[:head], tone)], head, base),
+                self.strip([words(drawn[:head], tone)], head, base),
                 Strip([Segment("│", head_style)], 1),
-                self.strip([words(cells[head + 1 :], tone)], width - head - 1, base),
+                self.strip([words(drawn[head + 1 :], tone)], width - head - 1, base),
             ]
         )
+
+    def _bar_with_path(self, row: Row, text: str, tone: Tone, head: int, base: Style) -> Strip:
+        """A line through what the run's length hangs on; the rest of the bar is dim."""
+        session, width = self._session, len(text)
+        end_row = row.end_row if row.index in session.folded else row.index + 1
+        assert session.path is not None
+        touched, covered = cells(session.path.of(row.index, end_row), session.snapshot.timeline.duration_ns, width)
+        line = base + self.tone(Tone.STRONG) + Style(bgcolor=self.tone(tone).color)
+        now, dim = base + self.tone(Tone.NOW), base + self.tone(Tone.DIM)
+        bright = base + self.tone(tone)
+
+        def cell(x: int) -> Segment:
+            if x == head:
+                return Segment("│", now + Style(bgcolor=line.bgcolor) if x in covered else now)
+            if x in covered:
+                return Segment("━", line)
+            return Segment(text[x], bright if x in touched else dim)
+
+        return Strip([cell(x) for x in range(width)], width)
 
 
 def _margin(row: Row, width: int) -> str:

@@ -68,15 +68,19 @@ def build_image(
     *,
     task: str = "",
     dockerfile: str = "Dockerfile",
+    arguments: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     client_factory: Callable[[], DockerClient] | None = None,
 ) -> str:
-    """Builds a task's image and returns its id. The engine's own cache makes a second call quick.
+    """Builds an image and returns its id. The engine's own cache makes a second call quick.
 
     Args:
         context: The folder that holds the Dockerfile.
         tag: The name of the image.
         task: The task's id, put on the image as a label.
         dockerfile: The file's name in `context`.
+        arguments: Of the build.
+        labels: Put on the image in place of the task's.
         client_factory: Makes the client; the environment's engine where None.
 
     Raises:
@@ -88,7 +92,13 @@ def build_image(
     try:
         with engine_errors(f"build the image {tag} from {context}"):
             image, _ = client.images.build(
-                path=str(context), dockerfile=dockerfile, tag=tag, labels={TASK_LABEL: task}, rm=True, forcerm=True
+                path=str(context),
+                dockerfile=dockerfile,
+                tag=tag,
+                buildargs=dict(arguments or {}),
+                labels=dict({TASK_LABEL: task} if labels is None else labels),
+                rm=True,
+                forcerm=True,
             )
             return str(image.id)
     except SandboxError as error:

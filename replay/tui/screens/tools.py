@@ -1,0 +1,234 @@
+"""What the replay screen does beside moving the playhead: search, go to, bookmarks, copy, pager."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.app import SuspendNotSupported
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import get_current_worker
+
+from cabtrace.errors import CabtraceError
+from replay import display
+from replay.panels.choose import panel_lines
+from replay.places import parse_anywhere, resolve
+from replay.search import Results, search
+from replay.session import Session
+from replay.sources import output, spoken
+from replay.timeline import Timeline
+from replay.tui.widgets.bars import HintBar
+from replay.tui.widgets.prompt import Ask, Prompt, opens_prompt
+
+if TYPE_CHECKING:
+    from replay.path import PathOverlay
+
+_COPY_CHARS = 74_000  # what most terminals take at once, in base64
+_PAPER_WIDTH = 120
+_PAGER = "less"
+
+
+class ToolScreen(Screen[None]):
+    """The base of the replay screen. It has a `Prompt` and a `HintBar`."""
+
+    session: Session
+
+    class Searched(Message):
+        """A search is done."""
+
+        def __init__(self, results: Results) -> None:
+            super().__init__()
+            self.results = results
+
+    class PathFound(Message):
+        """The critical path of a timeline is known."""
+
+        def __init__(self, timeline: Timeline, path: PathOverlay) -> None:
+            super().__init__()
+            self.timeline = timeline
+            self.path = path
+
+    def draw(self) -> None:
+        """Shows the session as it is now."""
+        raise NotImplementedError
+
+    # -- the prompt
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What opens the prompt does nothing while it is open."""
+        return not (opens_prompt(action) and self.query_one(Prompt).display)
+
+    def _ask(self, ask: Ask, text: str = "", aside: str = "") -> None:
+        self.query_one(HintBar).display = False
+        self.query_one(Prompt).ask(ask, text, aside)
+
+    def on_prompt_closed(self) -> None:
+        """The keys are shown again."""
+        self.query_one(HintBar).display = True
+        self.set_focus(self.query_one("#spans"))
+
+    def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
+        """Enter."""
+        match message.ask:
+            case Ask.SEARCH:
+                self._submit_search(message.text, again=message.again)
+            case Ask.GO:
+                self._go(message.text)
+            case Ask.NOTE:
+                self._bookmark(message.text)
+
+    def on_prompt_stepped(self, message: Prompt.Stepped) -> None:
+        """Up and down in the search."""
+        if message.ask is Ask.SEARCH:
+            self.action_step_hit(message.by)
+
+    def _close_prompt(self) -> None:
+        self.query_one(Prompt).close()
+
+    # -- search
+
+    def action_search(self) -> None:
+        """Slash."""
+        last = self.session.results.query if self.session.results else ""
+        self._ask(Ask.SEARCH, last, "enter searches, then enter ↓ next, ↑ previous, esc closes")
+
+    def _submit_search(self, query: str, *, again: bool) -> None:
+        if not query:
+            self._close_prompt()
+        elif again and self.session.results is not None:
+            self.action_step_hit(1)
+        else:
+            self.query_one(Prompt).say("searching …")
+            self._search(query)
+
+    @work(thread=True, exclusive=True, group="search")
+    def _search(self, query: str) -> None:
+        run, snapshot, worker = self.session.run, self.session.snapshot, get_current_worker()
+        said = spoken(run, snapshot)
+        results = search(query, snapshot.timeline, said, output(run), stop=lambda: worker.is_cancelled)
+        if not worker.is_cancelled:
+            self.post_message(self.Searched(results))
+
+    def on_tool_screen_searched(self, message: Searched) -> None:
+        """To the first hit."""
+        self.session.take_results(message.results)
+        self.draw()
+
+    def action_step_hit(self, by: int) -> None:
+        """Control and N or P."""
+        self.session.step_hit(by)
+        self.draw()
+
+    # -- critical path
+
+    def action_path(self) -> None:
+        """X: shows or hides it."""
+        session = self.session
+        session.path_shown = not session.path_shown
+        session.notice = "" if not session.path_shown or session.path else "working out the critical path …"
+        self.draw()
+
+    @work(thread=True, exclusive=True, group="path")
+    def find_path(self) -> None:
+        """Works it out for what is known now."""
+        from replay.path import PathOverlay
+
+        timeline = self.session.snapshot.timeline
+        self.post_message(self.PathFound(timeline, PathOverlay(timeline)))
+
+    def on_tool_screen_path_found(self, message: PathFound) -> None:
+        """It was worked out; a live run may have grown since."""
+        if message.timeline is self.session.snapshot.timeline:
+            self.session.path = message.path
+            self.session.notice = ""
+        self.draw()
+
+    # -- go to
+
+    def action_go(self) -> None:
+        """G."""
+        self._ask(Ask.GO, "", "12.3s  01:02.5  50%  #3 (call)  error  a span's id or name")
+
+    def _go(self, text: str) -> None:
+        if not text.strip():
+            self._close_prompt()
+            return
+        snapshot = self.session.snapshot
+        try:
+            found = resolve(parse_anywhere(text), snapshot.timeline, snapshot.calls)
+        except CabtraceError as error:
+            self.query_one(Prompt).say(str(error))
+            return
+        self.session.go(found)
+        self._close_prompt()
+        self.draw()
+
+    # -- bookmarks
+
+    def action_bookmark(self) -> None:
+        """M."""
+        self.session.clock.pause()
+        here = self.session.bookmark_here()
+        aside = "enter keeps it, an empty note takes it away" if here else "a note, then enter"
+        self._ask(Ask.NOTE, here.note if here else "", aside)
+
+    def _bookmark(self, note: str) -> None:
+        try:
+            self.session.set_bookmark(note.strip())
+        except CabtraceError as error:
+            self.session.notice = str(error)
+        self._close_prompt()
+        self.draw()
+
+    def action_jump_bookmark(self, by: int) -> None:
+        """Quotes."""
+        self.session.jump_bookmark(by)
+        self.draw()
+
+    # -- out of the app
+
+    def _panel_text(self) -> str:
+        return "\n".join(line.text.rstrip() for line in panel_lines(self.session, _PAPER_WIDTH))
+
+    def action_copy(self) -> None:
+        """Y: the open panel as text."""
+        text = self._panel_text()
+        cut = len(text) > _COPY_CHARS
+        self.app.copy_to_clipboard(text[:_COPY_CHARS])
+        note = f" of {len(text):,}, as many as terminals take; o opens all of it" if cut else ""
+        self.session.notice = f"Copied the {self.session.tab} panel, {min(len(text), _COPY_CHARS):,} characters{note}."
+        self.draw()
+
+    def action_copy_link(self) -> None:
+        """Shift and Y: the command that opens this moment."""
+        link = shlex.join(["cabtrace", "replay", str(self.session.run.path), "--at", display.at_words(self.session.position_ns)])
+        self.app.copy_to_clipboard(link)
+        self.session.notice = f"Copied {link}"
+        self.draw()
+
+    def action_pager(self) -> None:
+        """O: the open panel in the user's pager."""
+        self.session.clock.pause()
+        with tempfile.TemporaryDirectory(prefix="cabtrace-") as folder:
+            path = Path(folder) / f"{self.session.tab.value.lower()}.txt"
+            path.write_text(self._panel_text() + "\n", "utf-8")
+            self.session.notice = self._page(path)
+        self.draw()
+
+    def _page(self, path: Path) -> str:
+        pager = os.environ.get("PAGER") or _PAGER
+        try:
+            argv = [*shlex.split(pager), str(path)]
+            with self.app.suspend():
+                subprocess.run(argv, check=False)
+        except SuspendNotSupported:
+            return "This terminal cannot be handed to a pager."
+        except (OSError, ValueError) as error:
+            return f"The pager {pager!r} could not be started: {error}."
+        return ""
