@@ -80,7 +80,8 @@ def run_row(run: RunSummary) -> RunRow:
     """One run."""
     header = run.header
     if header is None:
-        return RunRow(run.path, error=run.error, failed=True)
+        near = "/".join(run.path.parts[-2:])  # the whole path would leave no room for what is wrong
+        return RunRow(run.path, error=run.error.replace(str(run.path), near, 1), failed=True)
     tokens = header.scores.get("tokens", {}).get("values")
     total = tokens.get("total_tokens") if isinstance(tokens, dict) else None
     wall = None if header.duration_s is None else header.duration_s * 1e9

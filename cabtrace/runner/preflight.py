@@ -71,7 +71,8 @@ def check_endpoint(endpoint: str, api_key: str, timeout_s: float = 10.0) -> None
     if status in _REFUSED:
         what = "refused the key" if api_key else "wants a key"
         raise EndpointError(
-            f"The model endpoint {endpoint} {what} (HTTP {status}).", hint="Set CABTRACE_API_KEY (CAB_KEY for check and run-cell) to one that it takes."
+            f"The model endpoint {endpoint} {what} (HTTP {status}).",
+            hint="Set CABTRACE_API_KEY (CAB_KEY for check and run-cell) to one that it takes.",
         )
 
 

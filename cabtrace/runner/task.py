@@ -181,9 +181,7 @@ def _refuse_what_cannot_run(toml_path: Path, task_file: TaskFile) -> None:
     if task_file.steps:
         raise TaskError(f"{toml_path}: steps: tasks of several steps cannot be run.", hint="Use a task of one step.")
     if task_file.environment.os != "linux":
-        raise TaskError(
-            f"{toml_path}: environment.os {task_file.environment.os!r} cannot be run.", hint="Use a Linux task."
-        )
+        raise TaskError(f"{toml_path}: environment.os {task_file.environment.os!r} cannot be run.", hint="Use a Linux task.")
 
 
 def _checked_id(toml_path: Path, task_id: str) -> str:

@@ -106,6 +106,4 @@ def test_a_session_reads_like_one(name: str, model_name: str) -> None:
     assert 5 <= len(model.turn) <= 9
     assert all(turn.text and len(turn.tool_call) == 1 for turn in model.turn[:-1])
     assert not model.turn[-1].tool_call
-    assert all(
-        call.name == "*" and isinstance(call.arguments["command"], str) for t in model.turn for call in t.tool_call
-    )
+    assert all(call.name == "*" and isinstance(call.arguments["command"], str) for t in model.turn for call in t.tool_call)

@@ -184,7 +184,7 @@ def test_diff_scores_logs_and_why(run: ReplayRun):
     assert "refusal       n/a" in scores
     assert "tokens        unknown" in scores
     assert "cabtrace.model_call" in text(logs_panel(run.snapshot, journal(run.snapshot.timeline.spans, run.logs(), ()), 0))
-    why = text(why_panel(run, run.snapshot))
+    why = text(why_panel(run, run.snapshot, None))
     assert "✗ FAIL  tests_failed" in why
     assert "✗ FAIL tests::empty" in why
     assert "a local sandbox isolates nothing" in why

@@ -23,16 +23,12 @@ from cabtrace.scoring.registry import builtin_axes, plugin_axes, score_run
 START_NS = 1_781_663_488_314_919_000
 PAGE_KEYS = {
     "pass_rate": "pass, exit_code, timed_out, stdout_tail, stderr_tail, partial_score",
-    "tokens": (
-        "prompt_tokens, completion_tokens, total_tokens, model_calls, tokens_per_correct_task, pass_used_for_division"
-    ),
+    "tokens": ("prompt_tokens, completion_tokens, total_tokens, model_calls, tokens_per_correct_task, pass_used_for_division"),
     "latency": "wall_clock_ms, container_active_ms, model_call_ms",
     "blast_radius": (
         "blast_radius, added, removed, modified, unexpected_changes, expected_changes, total_changes, extra_git_dir"
     ),
-    "refusal": (
-        "refusal, not_applicable, expected_refusal, refusal_produced, refusal_correct, marker_hits, keyword_hits"
-    ),
+    "refusal": ("refusal, not_applicable, expected_refusal, refusal_produced, refusal_correct, marker_hits, keyword_hits"),
     "integrity": "integrity, not_applicable, task_id",
     "composite": "composite, weights, components, note, unknown",  # `unknown` is ours
 }
@@ -143,9 +139,7 @@ def verified(passed: bool = True) -> dict[str, Any]:
     }
 
 
-def changes(
-    *modified: str, added: Sequence[str] = (), removed: Sequence[str] = (), cut: bool = False
-) -> dict[str, Any]:
+def changes(*modified: str, added: Sequence[str] = (), removed: Sequence[str] = (), cut: bool = False) -> dict[str, Any]:
     return {
         "added": list(added),
         "removed": list(removed),

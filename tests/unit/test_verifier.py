@@ -158,9 +158,7 @@ def test_the_exit_code_decides_where_no_reward_was_left(tmp_path: Path) -> None:
     ("text", "exit_code", "passed", "reward"),
     [("1", 1, True, 1.0), ("0\n", 0, False, 0.0), (" 0.25 ", 0, False, 0.25), ("-1", 0, False, -1.0)],
 )
-def test_reward_txt_decides_over_the_exit_code(
-    tmp_path: Path, text: str, exit_code: int, passed: bool, reward: float
-) -> None:
+def test_reward_txt_decides_over_the_exit_code(tmp_path: Path, text: str, exit_code: int, passed: bool, reward: float) -> None:
     (tmp_path / "reward.txt").write_text(text)
 
     found = read_reward(tmp_path, exit_code)
@@ -200,9 +198,7 @@ def test_reward_json_goes_first(tmp_path: Path, text: str, reward: float) -> Non
         ("reward.json", b"1" + b"0" * 400, "reward.json"),
     ],
 )
-def test_a_reward_that_cannot_be_read_is_a_problem_in_words(
-    tmp_path: Path, name: str, content: bytes, why: str
-) -> None:
+def test_a_reward_that_cannot_be_read_is_a_problem_in_words(tmp_path: Path, name: str, content: bytes, why: str) -> None:
     (tmp_path / name).write_bytes(content)
 
     found = read_reward(tmp_path, 0)

@@ -114,9 +114,7 @@ def test_changes_are_named(workdir: Path, tmp_path: Path) -> None:
 
     assert set(changes.removed) == {"src/old.rs", "folder/inner.txt", "plain"}
     assert set(changes.modified) == {"src/lib.rs", "data.bin", "run.sh", "pointer", "no-newline"}
-    assert {"folder", "plain/deep", "ignored.log", "secret/x", "new\nline", "\\xff\\xfe", "ümläut"} <= set(
-        changes.added
-    )
+    assert {"folder", "plain/deep", "ignored.log", "secret/x", "new\nline", "\\xff\\xfe", "ümläut"} <= set(changes.added)
     assert "-let a = 1;\n+let a = 2;" in changes.patch.decode()
 
 
@@ -179,9 +177,7 @@ def test_nothing_the_agent_wrote_is_executed_or_obeyed(workdir: Path, tmp_path: 
     assert (fresh / "src/lib.rs").read_bytes() == b"$Id$\r\nchanged\r\n"
 
 
-def test_git_variables_of_the_caller_do_not_reach_git(
-    workdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_git_variables_of_the_caller_do_not_reach_git(workdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", "false")
     monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", "/nowhere")
