@@ -247,7 +247,7 @@ _BENIGN: tuple[Callable[[random.Random], str], ...] = (
     lambda rng: f"password: str = Field(default=..., description='{_sentence(rng)}')\nsecret: Option<String>,",
     lambda rng: (
         f'"integrity": "sha512-{base64.b64encode(rng.randbytes(64)).decode()}",\n'
-        f'"resolved": "https://registry.npmjs.org/ansi-styles/-/ansi-styles-{rng.randrange(9)}.3.0.tgz"'
+        f'"resolved": "https://registry.example.org/ansi-styles/-/ansi-styles-{rng.randrange(9)}.3.0.tgz"'
     ),
     lambda rng: (
         f"drwxr-xr-x 2 root root 4096 Jun {rng.randrange(1, 28)} 10:{rng.randrange(10, 60)} {_word(rng)}\n"
