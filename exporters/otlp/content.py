@@ -63,7 +63,7 @@ class ContentFilter:
     def __init__(self, instruction: str) -> None:
         self._instruction = instruction.strip() if len(instruction.strip()) >= _MIN_INSTRUCTION_CHARS else ""
         self._shortest = len(self._instruction) or 2**63  # nothing shorter can hold the instruction
-        self._known: dict[str, bool] = {}
+        self.decided: dict[str, bool] = {}  # names that were looked at before
 
     def attributes(self, attributes: Attributes) -> Attributes:
         """The attributes without content, the same object where there was none; `cabtrace.content.withheld` counts it."""
@@ -89,13 +89,13 @@ class ContentFilter:
 
     def _learn(self, key: str) -> bool:
         told = is_content(key)
-        if len(self._known) < _KNOWN_KEYS:
-            self._known[key] = told
+        if len(self.decided) < _KNOWN_KEYS:
+            self.decided[key] = told
         return told
 
     def is_content(self, key: str) -> bool:
         """Whether an attribute of that name is taken out."""
-        told = self._known.get(key)
+        told = self.decided.get(key)
         return self._learn(key) if told is None else told
 
     def told_in(self, text: str) -> bool:

@@ -90,18 +90,20 @@ class Transcoder:
     def _attributes(self, tag: bytes, items: list[Any]) -> bytes:
         out: list[bytes] = []
         withheld = 0
+        decided, texts, keys = self._content.decided, self._texts, self._keys  # looked up once: this loop is what an export costs
         for item in items:
             key, value = item["key"], item["value"]
-            if self._content.is_content(key):
+            told = decided.get(key)
+            if told or (told is None and self._content.is_content(key)):
                 withheld += 1
                 continue
             if len(value) != 1:
                 raise NotPlain
             ((kind, inner),) = value.items()
             if kind == "stringValue":
-                pair = self._texts.get((key, inner)) or self._text(key, inner)
+                pair = texts.get((key, inner)) or self._text(key, inner)
             else:
-                head = self._keys.get(key) or self._key(key)
+                head = keys.get(key) or self._key(key)
                 if kind == "intValue":
                     number = int(inner)
                     if not 0 <= number <= _INT64_MAX:
