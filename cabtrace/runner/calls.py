@@ -46,7 +46,7 @@ class CallRecorder:
         self.last_error = ""
 
     def request(self, request: CallRequest) -> RecordedCall:
-        """A call begins: its span is visible on disk before the endpoint sees the request."""
+        """A call begins: its span is visible on disk, at most a few milliseconds after the endpoint saw the request."""
         api = find_api(request.method, request.path)
         if api is None:
             raise ValueError(f"no API is known for {request.path}")
