@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks._timing import PYTHON, percentile, row
+from cabtrace.store.reader import RunView
 
 COUNT = 20_000
 FILE_SPANS = 200_001
@@ -142,6 +143,64 @@ def delivery(folder: Path, http: int, grpc: int) -> None:
         row(f"ratio, stored run, {protocol}", f"{ratio:.1f} x", "goal >= 3 x")
 
 
+def real_jaeger(folder: Path) -> None:
+    """The same to a real Jaeger, read back from it; its own CPU time is not counted."""
+    from exporters.otlp.export import Options, export_run
+    from exporters.otlp.settings import resolve
+    from exporters.source import span_source
+    from tests.backends import configs
+    from tests.backends.programs import Backend, kept, server, where
+    from tests.support.export_runs import many_spans, run_of, with_trace
+
+    if where("jaeger") is None:
+        row("a real Jaeger", "not built", "`.ci/backends.sh` builds it")
+        return
+    running, urls = server(
+        "jaeger", configs.jaeger(configs.IN_MEMORY), "--config", folder, configs.JAEGER_PORTS, ready="/api/v3/services"
+    )
+    backend = Backend(urls["grpc"], urls["http"], urls["query"])
+    number = 0x1000
+
+    def stored() -> RunView:
+        nonlocal number
+        number += 1
+        return run_of(folder / "runs", with_trace(list(many_spans(COUNT)), number))
+
+    def lost(of: int) -> int:
+        return of - len({s.span_id for s in kept("jaeger", backend, f"{number:032x}", of)})
+
+    try:
+        for protocol in ("http/protobuf", "grpc"):
+            ours, theirs = [], []
+            for _ in range(ROUNDS):
+                run = stored()
+                gc.collect()
+                begin = time.process_time()
+                report = export_run(
+                    run, Options(resolve({}, protocol=protocol, endpoint=backend.endpoint(protocol)), store=folder)
+                )
+                ours.append(COUNT / (time.process_time() - begin))
+                assert (report.delivered, lost(COUNT)) == (COUNT, 0)
+                run = stored()
+                gc.collect()
+                begin = time.process_time()
+                through_batch_processor(
+                    official(protocol, backend.endpoint(protocol)), readable(span_source(run).records()), COUNT + 1
+                )
+                theirs.append(COUNT / (time.process_time() - begin))
+                assert lost(COUNT) == 0
+            run = stored()
+            through_batch_processor(official(protocol, backend.endpoint(protocol)), readable(span_source(run).records()), 2_048)
+            missing = lost(COUNT)
+            ratio = percentile([a / b for a, b in zip(ours, theirs, strict=True)], 0.5)
+            row(f"cabtrace, stored run, real Jaeger, {protocol}", f"{percentile(ours, 0.5):,.0f} spans/CPU s", "0 lost")
+            row(f"official, a queue for all, real Jaeger, {protocol}", f"{percentile(theirs, 0.5):,.0f} spans/CPU s", "0 lost")
+            row("  the same, with the queue that it has by default", f"{missing:,} lost", f"of {COUNT:,}")
+            row(f"ratio, stored run, real Jaeger, {protocol}", f"{ratio:.1f} x", "goal >= 3 x")
+    finally:
+        running.kill()
+
+
 def files(folder: Path) -> None:
     from exporters.registry import find_exporter
     from tests.support.export_runs import many_spans, run_of
@@ -190,6 +249,7 @@ def main() -> None:
         http, grpc = map(int, receiver.stdout.readline().split())
         with tempfile.TemporaryDirectory() as name:
             delivery(Path(name), http, grpc)
+            real_jaeger(Path(name))
             files(Path(name))
             memory(Path(name), http, options.many)
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,10 @@ from cabtrace.store.lines import LineFile, nests_deeper
 if TYPE_CHECKING:
     from cabtrace.store.reader import RunView
 
-RUNNING = "cabtrace.running"  # on a span of a run that is still being recorded
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError)
 _MOST_LEVELS = 200
+_SHALLOW = _MOST_LEVELS - 8  # brackets of a span alone: with those around it they are within the limit
+_BEFORE, _AFTER = b'"spans":[', b"]}]}]}"
 _MOST_TRACES = 64
 
 
@@ -36,6 +37,7 @@ class SpanSource:
     bad_lines: list[int] = field(default_factory=list)
     skipped: set[int] = field(default_factory=set)
     unended: list[SpanRecord] = field(default_factory=list)
+    folded: int = 0  # spans that others of them stand for
 
     def lines(self) -> Iterator[bytes]:
         """The spans as OTLP/JSON lines, as recorded; one that never ended says so and ends at the last known instant."""
@@ -95,16 +97,19 @@ def span_source(run: RunView) -> SpanSource:
     """Reads a run's trace once, to know what is in it. A line that is no span is left out and counted."""
     source = SpanSource(run.path)
     seen, repeated = set[int](), set[int]()
+    lines = _Lines()
     for line in LineFile(run.path / layout.TRACE).new_lines():
         try:
-            ids, traces, last_ns = _identify(line.data)
+            ids, traces, last_ns = lines.identify(line.data)
         except _BROKEN:
             source.bad_lines.append(line.number)
             source.skipped.add(line.number)
             continue
-        if len(source.trace_ids) < _MOST_TRACES:
-            source.trace_ids.update(dict.fromkeys(traces))
-        source.latest_ns = max(source.latest_ns, last_ns)
+        for trace_id in traces:
+            if trace_id not in source.trace_ids and len(source.trace_ids) < _MOST_TRACES:
+                source.trace_ids[trace_id] = None
+        if last_ns > source.latest_ns:
+            source.latest_ns = last_ns
         for number in ids:
             (repeated if number in seen else seen).add(number)
     if repeated:
@@ -118,20 +123,59 @@ def span_source(run: RunView) -> SpanSource:
     return source
 
 
+class _Lines:
+    """Looks at lines; of what stands before a line's only span, the same line after line, only the first is parsed."""
+
+    def __init__(self) -> None:
+        self._before = b"\n"
+        self._traces: list[str] = []
+
+    def identify(self, data: bytes) -> tuple[Sequence[int], Sequence[str], int]:
+        """As `_identify`."""
+        before = self._before
+        if not data.startswith(before) or not data.endswith(_AFTER):
+            return self._new(data)
+        text = data[len(before) : -len(_AFTER)]
+        if text.count(b"{") + text.count(b"[") > _SHALLOW:
+            return _identify(data)
+        try:
+            span = orjson.loads(text)
+            trace_id = span["traceId"]
+            if not self._traces or trace_id != self._traces[0]:
+                int(trace_id, 16)
+                self._traces = [trace_id.lower()]
+            return (int(span["spanId"], 16),), self._traces, int(span.get("endTimeUnixNano") or 0)
+        except _BROKEN:  # several spans, for one
+            return _identify(data)
+
+    def _new(self, data: bytes) -> tuple[Sequence[int], Sequence[str], int]:
+        found = _identify(data)
+        before, first, _ = data.partition(_BEFORE)
+        # what ends here must be the beginning of a document with one resource, one scope and no span so far
+        if first and _is_document(before + first + _AFTER):
+            self._before = before + first
+        return found
+
+
+def _is_document(data: bytes) -> bool:
+    try:
+        (resource_spans,) = orjson.loads(data)["resourceSpans"]
+        (part,) = resource_spans["scopeSpans"]
+    except _BROKEN:
+        return False
+    return bool(part["spans"] == [])
+
+
 def _identify(data: bytes) -> tuple[list[int], list[str], int]:
     """Span ids, trace ids and latest end of a line. Raises what a line that is no span makes it raise."""
     value = orjson.loads(data)
     if data.count(b"{") + data.count(b"[") > _MOST_LEVELS and nests_deeper(value, _MOST_LEVELS):
         raise ValueError("nests too deep")
-    ids, traces, last_ns = [], [], 0
-    for resource_spans in value["resourceSpans"]:
-        for scope_spans in resource_spans["scopeSpans"]:
-            for span in scope_spans["spans"]:
-                ids.append(int(span["spanId"], 16))
-                int(span["traceId"], 16)
-                traces.append(str(span["traceId"]).lower())
-                last_ns = max(last_ns, int(span.get("endTimeUnixNano") or 0))
-    return ids, traces, last_ns
+    spans = [s for resource_spans in value["resourceSpans"] for part in resource_spans["scopeSpans"] for s in part["spans"]]
+    ids, traces = [int(s["spanId"], 16) for s in spans], [str(s["traceId"]).lower() for s in spans]
+    for trace_id in traces:
+        int(trace_id, 16)
+    return ids, traces, max([int(s.get("endTimeUnixNano") or 0) for s in spans], default=0)
 
 
 def _skip_all_but_the_last(source: SpanSource, repeated: set[int]) -> None:
@@ -155,7 +199,7 @@ def _unended(run: RunView, ended: set[int], latest_ns: int) -> Iterator[SpanReco
                 found[int(span.span_id, 16)] = span
         except _BROKEN:
             continue
-    marker: Mapping[str, bool] = {RUNNING: True} if run.live else {sc.ABORTED: True}
+    marker: Mapping[str, bool] = {sc.RUNNING: True} if run.live else {sc.ABORTED: True}
     for number, span in found.items():
         if number not in ended:
             yield replace(span, end_ns=max(span.start_ns, latest_ns), attributes={**span.attributes, **marker})

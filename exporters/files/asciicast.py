@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -61,7 +62,7 @@ def _header(run: RunView) -> CastHeader:
     header = run.terminal_header()
     if header is None:
         raise UsageError(f"{run.header.cell_id} has no terminal recording.", hint="The other formats do not need one.")
-    return header
+    return replace(header, title=run.header.marked(header.title))
 
 
 def _header3(header: CastHeader) -> bytes:

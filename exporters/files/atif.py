@@ -38,8 +38,7 @@ def trajectory(run: RunView) -> dict[str, Any]:
         step["step_id"] = number
     calls = run.calls()
     extra = {
-        "cell_id": header.cell_id,
-        "attempt": header.attempt,
+        **header.identity(),
         "trace_id": header.trace_id,
         "verdict": header.verdict,
         "cause": header.cause,
@@ -65,7 +64,7 @@ def trajectory(run: RunView) -> dict[str, Any]:
                     "total_steps": len(steps),
                 }
             ),
-            "notes": " ".join(run.warnings()) or None,
+            "notes": header.marked(" ".join(run.warnings())).strip() or None,
             "extra": _without_none(extra),
         }
     )

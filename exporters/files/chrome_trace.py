@@ -31,7 +31,7 @@ class ChromeTraceExporter:
         origin_ns, end_ns = run.start_ns, run.end_ns
         lanes = assign_lanes(spans, end_ns)
         other = {
-            "cell": clean_text(run.header.cell_id),
+            "cell": clean_text(run.header.marked(run.header.cell_id)),
             "run_id": run.header.run_id,
             "trace_id": run.header.trace_id,
             "started_unix_ns": str(origin_ns),
@@ -79,7 +79,7 @@ def _fits(stack: list[int], start_ns: int, end_ns: int) -> bool:
 
 
 def _events(run: RunView, spans: Sequence[SpanRecord], lanes: Sequence[int], origin_ns: int, end_ns: int) -> Iterator[bytes]:
-    yield _metadata("process_name", 0, run.header.cell_id)
+    yield _metadata("process_name", 0, run.header.title)
     for lane in range(1, max(lanes, default=0) + 1):
         yield _metadata("thread_name", lane, "run" if lane == 1 else f"in parallel {lane - 1}")
     for span, lane in zip(spans, lanes, strict=True):

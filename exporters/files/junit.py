@@ -36,7 +36,8 @@ class JunitExporter:
         }
         numbers = "".join(f' {key}="{value}"' for key, value in counts.items())
         seconds = f' time="{header.duration_s:.3f}"' if header.duration_s is not None else ""
-        suite = f"<testsuite name={_attribute(header.sweep_id)}{numbers}{seconds} timestamp={_attribute(header.started_at[:19])}>"
+        suite_name = _attribute(header.marked(header.sweep_id))
+        suite = f"<testsuite name={suite_name}{numbers}{seconds} timestamp={_attribute(header.started_at[:19])}>"
         lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", suite, _properties(run), _cell(run, seconds)]
         name = _attribute(f"{header.cell_id}/tests")
         for test in tests:
@@ -49,7 +50,7 @@ class JunitExporter:
 def _properties(run: RunView) -> str:
     header = run.header
     values = {
-        "cell": header.cell_id,
+        "cell": header.marked(header.cell_id),
         "attempt": header.attempt,
         "agent": header.agent.name,
         "model": header.model,

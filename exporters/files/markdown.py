@@ -31,7 +31,7 @@ class MarkdownExporter:
 
 def _blocks(run: RunView) -> Iterator[str]:
     header = run.header
-    yield f"# {code(header.cell_id)}\n"
+    yield f"# {header.marked(code(header.cell_id))}\n"
     yield _facts(run)
     for warning in run.warnings():
         yield f"> ⚠ {code(warning, max_chars=500)}\n"

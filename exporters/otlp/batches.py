@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -19,8 +19,7 @@ _FRAME_BYTES: Final = 32  # tags and lengths around a span, at most
 _SHRUNK_VALUE_BYTES: Final = (64 * 1024, 4 * 1024, 256)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A span as bytes, and nothing that the garbage collector would walk through; `resource` and `scope` are shared."""
 
     ordinal: int
@@ -43,8 +42,13 @@ class Batch:
     def body(self, codec: Codec) -> bytes:
         """The request."""
         groups: dict[bytes, dict[bytes, list[bytes]]] = {}
-        for span in self.spans:
-            groups.setdefault(span.resource, {}).setdefault(span.scope, []).append(span.data)
+        last_resource = last_scope = None
+        spans: list[bytes] = []
+        for _, resource, scope, data in self.spans:
+            if resource is not last_resource or scope is not last_scope:
+                spans = groups.setdefault(resource, {}).setdefault(scope, [])
+                last_resource, last_scope = resource, scope
+            spans.append(data)
         return codec.request((resource, scopes.items()) for resource, scopes in groups.items())
 
 
@@ -79,12 +83,12 @@ class Encoder:
         for value_bytes in _SHRUNK_VALUE_BYTES:
             data = type(self.codec)(replace(DEFAULT, attribute_value_bytes=value_bytes)).span(span)
             if len(data) <= room:
-                return replace(encoded, data=data)
+                return encoded._replace(data=data)
         codec = type(self.codec)(replace(DEFAULT, attribute_value_bytes=_SHRUNK_VALUE_BYTES[-1]))
         while len(data) > room and (span.attributes or span.events or span.links or len(span.name) > _SHRUNK_VALUE_BYTES[-1]):
             span = _halved(span)
             data = codec.span(span)
-        return replace(encoded, data=data)
+        return encoded._replace(data=data)
 
     def resource(self, attributes: Attributes) -> bytes:
         """A resource's bytes, the same object for equal resources."""
@@ -134,16 +138,26 @@ def batches(encoded: Iterable[Encoded], max_bytes: int, most_spans: int = MOST_S
     """Requests of at most `max_bytes`, or of one span."""
     pending: list[Encoded] = []
     seen: set[tuple[bytes, bytes]] = set()
+    last_resource = last_scope = None
     size = 0
     for span in encoded:
-        key = (span.resource, span.scope)
-        extra = len(span.data) + _FRAME_BYTES + (0 if key in seen else len(span.resource) + len(span.scope) + 2 * _FRAME_BYTES)
+        _, resource, scope, data = span
+        extra = len(data) + _FRAME_BYTES
+        if resource is not last_resource or scope is not last_scope:
+            last_resource, last_scope = resource, scope
+            if (resource, scope) not in seen:
+                extra += _around_bytes(span)
         if pending and (size + extra > max_bytes or len(pending) >= most_spans):
             yield Batch(pending)
             pending, seen, size = [], set(), 0
-            extra = len(span.data) + _FRAME_BYTES + len(span.resource) + len(span.scope) + 2 * _FRAME_BYTES
+            extra = len(data) + _FRAME_BYTES + _around_bytes(span)
+        if not pending or extra > len(data) + _FRAME_BYTES:
+            seen.add((resource, scope))
         pending.append(span)
-        seen.add(key)
         size += extra
     if pending:
         yield Batch(pending)
+
+
+def _around_bytes(span: Encoded) -> int:
+    return len(span.resource) + len(span.scope) + 2 * _FRAME_BYTES

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 MESSAGES_BYTES: Final = 256 * 1024  # of one attribute; what is over loses its oldest messages
-WITHHELD: Final = "cabtrace.content.withheld"
+WITHHELD: Final = sc.WITHHELD
 _KEYS: Final = frozenset(
     {
         INPUT_MESSAGES,

@@ -31,6 +31,7 @@ class Tally:
     rejected: int = 0
     requests: int = 0
     retries: int = 0
+    accepted_bytes: int = 0  # as encoded, uncompressed
     words: Counter[str] = field(default_factory=Counter)
 
 
@@ -78,6 +79,7 @@ class Delivery:
         answer = self._answer(body)
         match answer.outcome:
             case Outcome.ACCEPTED:
+                self.tally.accepted_bytes += len(body)
                 self._accept(batch, answer)
             case Outcome.TOO_LARGE:
                 self._too_large(batch, len(body), answer)

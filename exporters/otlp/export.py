@@ -10,17 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
+
+from cabtrace.model.otlp import decode_attributes, spans_from_line
 from cabtrace.store import layout
 from exporters.otlp.batches import Encoded, Encoder, batches
 from exporters.otlp.content import ContentFilter
 from exporters.otlp.deliver import Delivery, Stopped
 from exporters.otlp.json_codec import JsonCodec
 from exporters.otlp.outbox import BusyError, Job, JobFile, Pending, create
-from exporters.otlp.outgoing import Shape, outgoing
+from exporters.otlp.outgoing import Shape, outgoing, shaped
+from exporters.otlp.pairs import NotPlain
 from exporters.otlp.protobuf import ProtobufCodec
 from exporters.otlp.retry import Patience, Waiting
-from exporters.otlp.transcode import NotPlain, Transcoder
-from exporters.source import RawSpan, SpanSource, span_source
+from exporters.otlp.settings import PRESETS
+from exporters.otlp.transcode import Transcoder
+from exporters.source import SpanSource, span_source
 
 if TYPE_CHECKING:
     from cabtrace.store.reader import RunView
@@ -48,6 +53,9 @@ class Report:
     unreadable_lines: int = 0
     outbox: str = ""
     outbox_problem: str = ""
+    note: str = ""  # what the backend may do to the spans that it took
+    provisional: bool = False
+    folded: int = 0  # quiet spans that others stand for; not among `spans`
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +92,27 @@ def export_run(
 ) -> Report:  # fmt: skip
     """Sends a run, or what a job of the outbox left of it; never raises for what the receiver or the network does."""
     began = time.monotonic()
-    source = span_source(run)
-    report = Report(run.header.cell_id, next(iter(source.trace_ids), ""), source.spans, unreadable_lines=len(source.bad_lines))
+    source = shaped(span_source(run), options.shape)
+    report = Report(
+        run.header.cell_id,
+        next(iter(source.trace_ids), ""),
+        source.spans,
+        unreadable_lines=len(source.bad_lines),
+        provisional=run.header.provisional,
+        folded=source.folded,
+    )
     settled = _still_settled(run, source, resumed)
+    sender = transport or make_transport(options.target)  # what is wrong with certificates shows before there is a job
     try:
         job_file = _job_file(run, source, options, resumed, report, same=bool(settled))
     except BusyError:
         report.waiting, report.reason = source.spans, "another process is sending it"
         report.outbox = str(resumed.path) if resumed else ""
+        if transport is None:
+            sender.close()
         return report
     codec = JsonCodec() if options.target.protocol == "http/json" else ProtobufCodec()
     encoder = Encoder(codec, options.target.max_bytes)
-    sender = transport or make_transport(options.target)
     delivery = Delivery(sender, encoder, job_file or _NoLedger(), options.patience, options.waiting)
     try:
         for batch in batches(_encoded(run, source, options.shape, encoder, settled), options.target.max_bytes):
@@ -110,6 +127,7 @@ def export_run(
         if transport is None:
             sender.close()
         _fill(report, delivery, settled, resumed, began)
+        report.note = _note(options.preset, delivery.tally.accepted_bytes if isinstance(codec, ProtobufCodec) else 0)
         _leave(job_file, report)
     return report
 
@@ -136,6 +154,7 @@ def new_job(run: RunView, source: SpanSource, options: Options) -> Job:
         content=options.shape.content,
         timeshift_ns=options.shape.timeshift_ns,
         value_bytes=options.shape.value_bytes,
+        fold=options.shape.fold,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -153,20 +172,24 @@ def _transcoded(run: RunView, source: SpanSource, encoder: Encoder, settled: set
     """The same spans, those that are plain without a detour over records."""
     content = ContentFilter(run.header.task.instruction)
     transcoder = Transcoder(content)
-    for ordinal, raw in enumerate(source.raw()):
-        if ordinal in settled:
+    around: tuple[object, object, bytes, bytes] = (None, None, b"", b"")
+    ordinal = 0
+    for line in source.lines():
+        try:
+            data, resource, scope = transcoder.line(line)
+        except (NotPlain, KeyError, TypeError, ValueError, AttributeError, IndexError, struct.error):
+            for span in outgoing(run, spans_from_line(orjson.loads(line)), Shape(), content):
+                if ordinal not in settled:
+                    yield encoder.encode(ordinal, span)
+                ordinal += 1
             continue
-        if isinstance(raw, RawSpan):
-            try:
-                data = transcoder.span(raw.span)
-            except (NotPlain, KeyError, TypeError, ValueError, AttributeError, IndexError, struct.error):
-                pass
-            else:
-                scope = encoder.scope(raw.scope.get("name", ""), raw.scope.get("version", ""))
-                yield encoder.encoded(ordinal, encoder.resource(raw.resource), scope, data)
-                continue
-            raw = raw.record()
-        yield encoder.encode(ordinal, next(outgoing(run, (raw,), Shape(), content)))
+        if resource is not around[0] or scope is not around[1]:
+            attributes = decode_attributes(resource.get("attributes") or [])
+            named = encoder.scope(str(scope.get("name", "")), str(scope.get("version", "")))
+            around = (resource, scope, encoder.resource(attributes), named)
+        if ordinal not in settled:
+            yield encoder.encoded(ordinal, around[2], around[3], data)
+        ordinal += 1
 
 
 def _job_file(
@@ -212,6 +235,16 @@ def _fill(report: Report, delivery: Delivery, settled: set[int], resumed: Pendin
     report.waiting = max(report.spans - report.delivered - report.rejected, 0)
     report.requests, report.retries, report.words = tally.requests, tally.retries, dict(tally.words)
     report.seconds = time.monotonic() - began
+
+
+def _note(preset: str, trace_bytes: int) -> str:
+    limit = PRESETS[preset].trace_bytes if preset in PRESETS else None
+    if limit is None or trace_bytes <= limit:
+        return ""
+    return (
+        f"{preset} drops what is over {limit / 1e6:g} MB of a trace and says nothing of it, unless it is set up for more; "
+        f"`cabtrace export verify` tells what it kept"
+    )
 
 
 def _leave(job_file: JobFile | None, report: Report) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc  # type: ignore[import-untyped]  # ships no stubs
 
 from cabtrace import __version__
-from cabtrace.errors import UsageError
+from exporters.otlp import tls
 from exporters.otlp.answer import Answer, Outcome, accepted, words
 from exporters.otlp.http_transport import decode_response
 
@@ -36,7 +35,9 @@ class GrpcTransport:
         ]
         compression = grpc.Compression.Gzip if target.compression == "gzip" else grpc.Compression.NoCompression
         if target.secure:
-            self._channel = grpc.secure_channel(target.endpoint, _credentials(target), options, compression)
+            self._channel = grpc.secure_channel(
+                target.endpoint, grpc.ssl_channel_credentials(*tls.pem_files(target)), options, compression
+            )
         else:
             self._channel = grpc.insecure_channel(target.endpoint, options, compression)
         self._call = self._channel.unary_unary(_METHOD, request_serializer=None, response_deserializer=None)
@@ -58,6 +59,8 @@ class GrpcTransport:
 def interpret(error: Any) -> Answer:
     """A gRPC status by the OTLP specification: RESOURCE_EXHAUSTED may be tried again only where RetryInfo says so."""
     code, details = error.code().name, str(error.details() or "")
+    if code == "UNAVAILABLE" and (told := tls.trouble(details)):  # no second try mends a certificate
+        return Answer(Outcome.MISDIRECTED, words(told))
     message = words(f"{code} {details}")
     delay_s = retry_delay_s(error.trailing_metadata())
     if code == "RESOURCE_EXHAUSTED":
@@ -88,11 +91,3 @@ def retry_delay_s(metadata: Any) -> float | None:
         except DecodeError:
             return None
     return None
-
-
-def _credentials(target: Target) -> grpc.ChannelCredentials:
-    try:
-        read = [Path(p).read_bytes() if p else None for p in (target.certificate, target.client_key, target.client_certificate)]
-    except OSError as error:
-        raise UsageError(f"{error.filename} cannot be read: {error.strerror}.") from error
-    return grpc.ssl_channel_credentials(*read)

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import orjson
 
 from cabtrace import __version__
-from cabtrace.errors import UsageError
+from exporters.otlp import tls
 from exporters.otlp.answer import Answer, Outcome, accepted, words
 
 if TYPE_CHECKING:
     from exporters.otlp.settings import Target
 
+_ALERT_S: Final = 1.0
 _ANSWER_BYTES: Final = 4 * 1024 * 1024
 _RETRYABLE: Final = frozenset({429, 502, 503, 504})
 _MISDIRECTED: Final = frozenset({401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 421, 501, 505})
@@ -38,7 +39,7 @@ class HttpTransport:
             "content-type": content_type,
         }
         self._json = content_type == "application/json"
-        self._tls = _tls(target) if target.secure else None
+        self._tls = tls.context(target) if target.secure else None
         self._connection: http.client.HTTPConnection | None = None
 
     def send(self, body: bytes) -> Answer:
@@ -50,17 +51,20 @@ class HttpTransport:
         try:
             return self._exchange(body, headers)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
+            told = self._alert()
             self.close()
+            if told:
+                return Answer(Outcome.MISDIRECTED, words(told))
             if fresh:
                 return Answer(Outcome.UNAVAILABLE, words(f"connection lost: {error}"))
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            return Answer(Outcome.UNAVAILABLE, words(_reason(error)))
+            return _failed(error)
         try:  # the connection was kept open and had gone stale
             return self._exchange(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            return Answer(Outcome.UNAVAILABLE, words(_reason(error)))
+            return _failed(error)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -76,6 +80,19 @@ class HttpTransport:
         if response.will_close or not response.isclosed():
             self.close()
         return interpret(response.status, response.headers, data, as_json=self._json)
+
+    def _alert(self) -> str:
+        """Why a TLS receiver hung up while it was being sent to: it says so, and then resets the connection."""
+        if self._tls is None or self._connection is None or self._connection.sock is None:
+            return ""
+        try:
+            self._connection.sock.settimeout(_ALERT_S)
+            self._connection.sock.recv(1)
+        except ssl.SSLError as error:
+            return tls.trouble(str(error))
+        except OSError:
+            pass
+        return ""
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._connection is None:
@@ -185,14 +202,9 @@ def retry_after(text: str | None, now_s: float) -> float | None:
         return None
 
 
-def _tls(target: Target) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=target.certificate or None)
-        if target.client_certificate:
-            context.load_cert_chain(target.client_certificate, target.client_key or None)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"A certificate cannot be read: {error}.", hint="See OTEL_EXPORTER_OTLP_CERTIFICATE.") from error
-    return context
+def _failed(error: Exception) -> Answer:
+    told = tls.trouble(str(error)) if isinstance(error, ssl.SSLError) else ""
+    return Answer(Outcome.MISDIRECTED, words(told)) if told else Answer(Outcome.UNAVAILABLE, words(_reason(error)))
 
 
 def _reason(error: BaseException) -> str:

@@ -48,6 +48,7 @@ class Job:
     content: bool = False
     timeshift_ns: int = 0
     value_bytes: int | None = None
+    fold: bool = False
     created_at: str = ""
 
 

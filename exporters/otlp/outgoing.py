@@ -7,23 +7,32 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.span import SpanEvent, SpanLink, SpanRecord
+from cabtrace.model.long_values import split_long
+from cabtrace.model.span import Attributes, SpanEvent, SpanLink, SpanRecord
+from exporters.fold import fold
 from exporters.otlp.content import ContentFilter, messages_of
-from exporters.otlp.long_values import split_long
 
 if TYPE_CHECKING:
     from cabtrace.store.reader import RunView
-
-TIMESHIFT = "cabtrace.timeshift_ns"
+    from exporters.source import SpanSource
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is done to a span on its way out. `timeshift_ns` is added to every time; `value_bytes` splits longer strings."""
+    """What is done to a span on its way out. `timeshift_ns` is added to every time; `value_bytes` splits longer strings.
+
+    `fold` is done to the source that the spans come from, see `shaped`.
+    """
 
     content: bool = False
     timeshift_ns: int = 0
     value_bytes: int | None = None
+    fold: bool = False
+
+
+def shaped(source: SpanSource, shape: Shape) -> SpanSource:
+    """The source whose spans are to leave: the run's own, or with its quiet spans folded."""
+    return fold(source) if shape.fold else source
 
 
 def outgoing(
@@ -34,6 +43,7 @@ def outgoing(
         content = None
     elif content is None:
         content = ContentFilter(run.header.task.instruction)
+    resource = _SplitResource(shape.value_bytes)
     for span in spans:
         if content is not None:
             span = _without_content(span, content)
@@ -42,7 +52,7 @@ def outgoing(
         if shape.timeshift_ns:
             span = _shifted(span, shape.timeshift_ns)
         if shape.value_bytes is not None:
-            span = _split(span, shape.value_bytes)
+            span = _split(span, shape.value_bytes, resource.of(span))
         yield span
 
 
@@ -73,13 +83,28 @@ def _shifted(span: SpanRecord, by_ns: int) -> SpanRecord:
         start_ns=span.start_ns + by_ns,
         end_ns=None if span.end_ns is None else span.end_ns + by_ns,
         events=tuple([SpanEvent(e.name, e.time_ns + by_ns, e.attributes) for e in span.events]),
-        attributes={**span.attributes, TIMESHIFT: by_ns} if span.parent_id is None else span.attributes,
+        attributes={**span.attributes, sc.TIMESHIFT: by_ns} if span.parent_id is None else span.attributes,
     )
 
 
-def _split(span: SpanRecord, max_bytes: int) -> SpanRecord:
+class _SplitResource:
+    """A resource's long values split, once for as long as it stays the same object: it does for a whole run."""
+
+    def __init__(self, max_bytes: int | None) -> None:
+        self._max_bytes = max_bytes or 0
+        self._last: tuple[Attributes, Attributes] | None = None
+
+    def of(self, span: SpanRecord) -> Attributes:
+        """The span's resource."""
+        if self._last is None or self._last[0] is not span.resource:
+            self._last = (span.resource, split_long(span.resource, self._max_bytes))
+        return self._last[1]
+
+
+def _split(span: SpanRecord, max_bytes: int, resource: Attributes) -> SpanRecord:
     return replace(
         span,
+        resource=resource,
         attributes=split_long(span.attributes, max_bytes),
         events=tuple([SpanEvent(e.name, e.time_ns, split_long(e.attributes, max_bytes)) for e in span.events]),
         links=tuple([SpanLink(x.trace_id, x.span_id, split_long(x.attributes, max_bytes)) for x in span.links]),

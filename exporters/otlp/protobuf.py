@@ -28,6 +28,8 @@ def varint(value: int) -> bytes:
     """An unsigned integer; negative ones as 64-bit two's complement."""
     if 0 <= value < 128:
         return _SMALL[value]
+    if 0 <= value < 16_384:  # what most lengths are
+        return bytes((value & 127 | 128, value >> 7))
     if value < 0:
         value += 1 << 64
     out = bytearray()
@@ -106,7 +108,10 @@ class ProtobufCodec:
         for resource, scopes in groups:
             inner = [field_bytes(1, resource)]
             for scope, spans in scopes:
-                inner.append(field_bytes(2, field_bytes(1, scope) + b"".join([field_bytes(2, s) for s in spans])))
+                parts = [field_bytes(1, scope)]
+                for span in spans:
+                    parts += (b"\x12", varint(len(span)), span)
+                inner.append(field_bytes(2, b"".join(parts)))
             out.append(field_bytes(1, b"".join(inner)))
         return b"".join(out)
 

@@ -19,17 +19,21 @@ _HTTP_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Defaults for a backend. `value_bytes`: longer attribute values are split, because the backend would cut them."""
+    """Defaults for a backend. `value_bytes`: longer attribute values are split, because the backend would cut them.
+
+    `trace_bytes`: of a larger trace the backend drops the rest and says nothing of it, unless it is configured otherwise.
+    """
 
     protocol: str
     endpoint: str
     ui: str = ""
     value_bytes: int | None = None
+    trace_bytes: int | None = None
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "jaeger": Preset("grpc", "http://localhost:4317", ui="http://localhost:16686"),
-    "tempo": Preset("grpc", "http://localhost:4317", ui="http://localhost:3000", value_bytes=2_048),
+    "tempo": Preset("grpc", "http://localhost:4317", ui="http://localhost:3000", value_bytes=2_048, trace_bytes=5_000_000),
     "phoenix": Preset("http/protobuf", "http://localhost:6006", ui="http://localhost:6006"),
     "collector": Preset("grpc", "http://localhost:4317"),
 }
@@ -130,7 +134,7 @@ def _endpoint(environ: Mapping[str, str], protocol: str, option: str | None, pre
 def _grpc_address(url: str, environ: Mapping[str, str]) -> tuple[str, bool]:
     if "://" not in url:
         _checked_url(f"http://{url}")
-        local = _is_loopback(urlsplit(f"//{url}").hostname or "")
+        local = is_loopback(urlsplit(f"//{url}").hostname or "")
         insecure = local or _variable(environ, "INSECURE").strip().lower() == "true"
         return url, not insecure
     _checked_url(url)
@@ -141,7 +145,8 @@ def _grpc_address(url: str, environ: Mapping[str, str]) -> tuple[str, bool]:
     return f"{host}:{port}", parts.scheme == "https"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -2,71 +2,53 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-import orjson
-
-from cabtrace.errors import CabtraceError, UsageError
+from cabtrace.errors import UsageError
 from cabtrace.model.ids import is_hex_id
 from cabtrace.model.span import SpanRecord
-from cabtrace.text import safe
-from exporters.readback.otlp_trace import spans_of
+from cabtrace.otel.receiver.batch import MalformedError
+from cabtrace.otel.trace_json import read_trace
+from exporters.readback.http import BackendError, documents, get
+from exporters.readback.mlflow import fetch_mlflow
+from exporters.readback.phoenix import fetch_phoenix
 
-DEFAULT_URLS: Final[Mapping[str, str]] = {"jaeger": "http://localhost:16686", "tempo": "http://localhost:3200"}
-_TRACE_BYTES: Final = 1024 * 1024 * 1024
-_TIMEOUT_S: Final = 60.0
+DEFAULT_URLS: Final[Mapping[str, str]] = {
+    "jaeger": "http://localhost:16686",
+    "tempo": "http://localhost:3200",
+    "phoenix": "http://localhost:6006",
+    "mlflow": "http://localhost:5000",
+}
+DEFAULT_PROJECT: Final = "default"  # where Phoenix puts what names no project
+_PATHS: Final[Mapping[str, str]] = {
+    # raw: Jaeger otherwise corrects clocks, merges and sorts before it answers
+    "jaeger": "/api/v3/traces/{trace_id}?rawTraces=true",
+    "tempo": "/api/v2/traces/{trace_id}",
+}
 
 
-class BackendError(CabtraceError):
-    """The backend does not answer, or does not have the trace."""
+def fetch_trace(backend: str, url: str | None, trace_id: str, project: str = DEFAULT_PROJECT) -> Sequence[SpanRecord]:
+    """Every span that the backend has of the trace; `project` is Phoenix'.
 
-
-def fetch_trace(backend: str, url: str | None, trace_id: str) -> Sequence[SpanRecord]:
-    """Every span that the backend has of the trace. Raises BackendError, and UsageError where there is no trace to ask for."""
+    Raises BackendError, and UsageError where there is no trace to ask for.
+    """
     if not is_hex_id(trace_id, 32):
-        raise UsageError(f"{trace_id!r} is no trace id.")
+        raise UsageError(f"{trace_id!r} is no trace id.", hint="It has 32 hexadecimal digits.")
     base = (url or DEFAULT_URLS[backend]).rstrip("/")
-    if backend == "jaeger":
-        # raw: Jaeger otherwise corrects clocks, merges and sorts before it answers
-        data = _get(f"{base}/api/v3/traces/{trace_id}?rawTraces=true", f"Jaeger at {base}")
-        return [span for part in _documents(data) for span in spans_of(part.get("result", part))]
-    data = _get(f"{base}/api/v2/traces/{trace_id}", f"Tempo at {base}")
-    return [span for part in _documents(data) for span in spans_of(part.get("trace", part))]
-
-
-def _documents(data: bytes) -> list[dict[str, Any]]:
-    """One JSON document, or several one after another, as a streaming gateway writes them."""
-    try:
-        parsed = [orjson.loads(data)]
-    except orjson.JSONDecodeError:
+    if backend == "phoenix":
+        return fetch_phoenix(base, trace_id, project)
+    if backend == "mlflow":
+        return fetch_mlflow(base, trace_id)
+    name = f"{backend.capitalize()} at {base}"
+    data = get(base + _PATHS[backend].format(trace_id=trace_id), name)
+    spans: list[SpanRecord] = []
+    for part in documents(data, name):
         try:
-            parsed = [orjson.loads(line) for line in data.splitlines() if line.strip()]
-        except orjson.JSONDecodeError as error:
-            raise BackendError(f"The backend's answer is no JSON: {error}.") from error
-    return [p for p in parsed if isinstance(p, dict)]
-
-
-def _get(url: str, name: str) -> bytes:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{url} is no address of a backend.", hint="Give one like http://localhost:16686.")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_S)
-    try:
-        connection.request(
-            "GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, headers={"accept": "application/json"}
-        )
-        response = connection.getresponse()
-        data = response.read(_TRACE_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise BackendError(f"{name} does not answer ({error}).", hint="Is it running? --url says where it is.") from error
-    finally:
-        connection.close()
-    if response.status == 404:
-        raise BackendError(f"{name} does not have the trace.", hint="It may need some seconds after an export.")
-    if response.status != 200:
-        raise BackendError(f"{name} answers HTTP {response.status}: {safe(data[:300], newlines=False)}.")
-    return data
+            batch = read_trace(part)
+        except MalformedError as error:
+            raise BackendError(f"The answer of {name} cannot be read: {error}.") from error
+        if batch.rejected:
+            raise BackendError(f"{batch.rejected:,} spans in the answer of {name} cannot be read.")
+        spans += batch.spans
+    return spans

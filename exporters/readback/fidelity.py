@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from cabtrace.model import semconv as sc
+from cabtrace.model.long_values import join_long
 from cabtrace.model.span import Attributes, SpanRecord
 from cabtrace.text import safe
-from exporters.otlp.long_values import join_long
-from exporters.otlp.outgoing import TIMESHIFT
 
 _MOST_LOSSES: Final = 40
 
@@ -79,7 +79,7 @@ def compare(sent: Iterable[SpanRecord], kept: Iterable[SpanRecord]) -> Fidelity:
     for span in kept:
         counter.result.duplicates += span.span_id in by_id
         by_id[span.span_id] = span
-    shift_ns = next((n for s in by_id.values() if isinstance(n := s.attributes.get(TIMESHIFT), int)), 0)
+    shift_ns = next((n for s in by_id.values() if isinstance(n := s.attributes.get(sc.TIMESHIFT), int)), 0)
     spans = counter.by_name.setdefault("spans", Field("spans"))
     for span in sent:
         spans.sent += 1

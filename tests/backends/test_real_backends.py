@@ -18,39 +18,21 @@ from cabtrace.store.reader import RunView
 from exporters.otlp.export import Options, export_run
 from exporters.otlp.outgoing import Shape, outgoing
 from exporters.otlp.settings import resolve
-from exporters.readback.fetch import BackendError, fetch_trace
 from exporters.readback.fidelity import Fidelity, compare
+from exporters.registry import find_exporter
 from exporters.source import span_source
-from tests.backends.conftest import Backend
-from tests.support.export_runs import many_spans, run_of
+from tests.backends import configs
+from tests.backends.programs import Backend, kept, program, server
+from tests.support.export_runs import many_spans, run_of, with_trace
 from tests.support.sample_run import build_sample_run
 
 pytestmark = [pytest.mark.backends, pytest.mark.xdist_group("backends")]
 PROTOCOLS = ("grpc", "http/protobuf", "http/json")
 
 
-def with_trace(spans: Sequence[SpanRecord], number: int) -> list[SpanRecord]:
-    """The same spans under a trace id of their own: backends live as long as the session."""
-    from dataclasses import replace
-
-    trace_id = f"{number:032x}"
-    links = {s.span_id: tuple(replace(x, trace_id=trace_id) for x in s.links) for s in spans}
-    return [replace(s, trace_id=trace_id, links=links[s.span_id]) for s in spans]
-
-
 def kept_by(backend: Backend, run: RunView, count: int) -> Sequence[SpanRecord]:
     """The trace as Jaeger has it, once it has so many spans or some time went by."""
-    trace_id = next(iter(span_source(run).trace_ids))
-    spans: Sequence[SpanRecord] = ()
-    for _ in range(40):
-        try:
-            spans = fetch_trace("jaeger", backend.query, trace_id)
-        except BackendError:
-            spans = ()
-        if len(spans) >= count:
-            break
-        time.sleep(0.25)
-    return spans
+    return kept("jaeger", backend, next(iter(span_source(run).trace_ids)), count)
 
 
 def fidelity(run: RunView, kept: Sequence[SpanRecord], shape: Shape) -> Fidelity:
@@ -110,10 +92,10 @@ def test_split_values_come_back_whole(jaeger: Backend, tmp_path: Path) -> None:
     shape = Shape(value_bytes=2_048)
 
     export_run(run, Options(resolve({}, protocol="http/protobuf", endpoint=jaeger.http), shape, store=tmp_path))
-    kept = kept_by(jaeger, run, 3)
+    spans = list(kept_by(jaeger, run, 3))
 
-    assert max(len(str(v).encode()) for s in kept for v in s.attributes.values()) <= 2_048
-    assert fidelity(run, kept, Shape()).losses == []
+    assert max(len(str(v).encode()) for s in spans for v in s.attributes.values()) <= 2_048
+    assert fidelity(run, spans, Shape()).losses == []
 
 
 def test_the_commands_say_what_arrived(jaeger: Backend, tmp_path: Path) -> None:
@@ -136,20 +118,43 @@ def test_the_commands_say_what_arrived(jaeger: Backend, tmp_path: Path) -> None:
     assert json.loads(checked.output)["lost_spans"] == []
 
 
+def written_by(file: Path, count: int) -> list[SpanRecord]:
+    """What a Collector has written, once it has so many spans or some time went by."""
+    spans: list[SpanRecord] = []
+    for _ in range(40):
+        lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
+        spans = [s for line in lines if line.endswith(b"\n") for s in spans_from_line(orjson.loads(line))]
+        if len(spans) >= count:
+            break
+        time.sleep(0.25)
+    return spans
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_collector_writes_every_field(collector: Backend, tmp_path: Path, protocol: str) -> None:
     run = run_of(tmp_path, many_spans(5_000))
 
     report = export_run(run, Options(resolve({}, protocol=protocol, endpoint=collector.endpoint(protocol)), store=tmp_path))
-    kept: list[SpanRecord] = []
-    for _ in range(40):
-        lines = collector.file.read_bytes().splitlines(keepends=True)
-        kept = [s for line in lines if line.endswith(b"\n") for s in spans_from_line(orjson.loads(line))]
-        if len(kept) >= 5_000:
-            break
-        time.sleep(0.25)
-    result = fidelity(run, kept, Shape())
+    result = fidelity(run, written_by(collector.file, 5_000), Shape())
 
     assert (report.delivered, report.rejected, report.waiting) == (5_000, 0, 0)
+    assert result.losses == []
+    assert result.duplicates == 0
+
+
+@pytest.mark.parametrize("what", ["a cell", "many spans"])
+def test_the_collector_reads_our_file(tmp_path: Path, what: str) -> None:
+    """The `otlp-json` file, through the Collector's own receiver for such files, and out again."""
+    program("otelcol")
+    run = RunView(build_sample_run(tmp_path / "store")) if what == "a cell" else run_of(tmp_path / "store", many_spans(5_000))
+    source = span_source(run)
+    with (tmp_path / "in.jsonl").open("wb") as out:
+        find_exporter("otlp-json").export(run, out)
+
+    running, _ = server("otelcol", configs.FILE_COLLECTOR, "--config", tmp_path, ())
+    spans = written_by(tmp_path / "out.jsonl", source.spans)
+    running.kill()  # nothing is to be kept
+    result = compare(source.records(), spans)
+
     assert result.losses == []
     assert result.duplicates == 0
