@@ -17,9 +17,14 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self) -> None:
-        """Starts the thread."""
+    def start(self, opening: Coroutine[Any, Any, None]) -> None:
+        """Starts the thread and runs `opening` on it. Where that raises OSError, the thread ends and the error is raised."""
         self._thread.start()
+        try:
+            self.call(opening)
+        except OSError:
+            self.stop()
+            raise
 
     def call(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
         """Runs one coroutine to its end. Raises what it raises, and TimeoutError."""

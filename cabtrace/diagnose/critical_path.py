@@ -6,8 +6,10 @@ What is left over is the parent's own. Children that reach beyond their parent a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import NamedTuple
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.span import SpanRecord
@@ -24,8 +26,7 @@ _HARNESS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """A stretch of the critical path that is one span's own. Unix nanoseconds."""
 
     span: SpanRecord
@@ -35,18 +36,24 @@ class Section:
 
 def critical_path(spans: Sequence[SpanRecord], end_ns: int) -> list[Section]:
     """The path of the first root, in order of time. Spans that never ended last until `end_ns`. [] without a root."""
-    known = {span.span_id for span in spans}
-    children: dict[str, list[SpanRecord]] = {}
-    root = None
+    children: defaultdict[str, list[SpanRecord]] = defaultdict(list)
     for span in spans:
-        if span.parent_id and span.parent_id in known and span.parent_id != span.span_id:
-            children.setdefault(span.parent_id, []).append(span)
-        elif root is None:
-            root = span
+        parent_id = span.parent_id
+        if parent_id and parent_id != span.span_id:
+            children[parent_id].append(span)
+    root = _root(spans)
     return [] if root is None else _walk(root, children, end_ns)
 
 
-def _walk(root: SpanRecord, children: dict[str, list[SpanRecord]], end_ns: int) -> list[Section]:
+def _root(spans: Sequence[SpanRecord]) -> SpanRecord | None:
+    """The first span whose parent is not there."""
+    if spans and not spans[0].parent_id:
+        return spans[0]
+    known = {span.span_id for span in spans}
+    return next((s for s in spans if not s.parent_id or s.parent_id == s.span_id or s.parent_id not in known), None)
+
+
+def _walk(root: SpanRecord, children: Mapping[str, Sequence[SpanRecord]], end_ns: int) -> list[Section]:
     sections: list[Section] = []
     seen: set[str] = set()
     stack = [(root, root.start_ns, _end(root, end_ns))]
@@ -56,31 +63,47 @@ def _walk(root: SpanRecord, children: dict[str, list[SpanRecord]], end_ns: int) 
             continue
         seen.add(span.span_id)
         cursor = high
-        # Sorted by end: from the last one backwards, each must end before its successor starts.
-        for child in sorted(children.get(span.span_id, ()), key=lambda c: (_end(c, end_ns), c.start_ns), reverse=True):
-            start, end = max(child.start_ns, low), min(_end(child, end_ns), high)
+        for child in _last_first(children.get(span.span_id, ()), end_ns):
+            # From the last one backwards, each must end before its successor starts.
+            start = child.start_ns if child.start_ns > low else low  # min() and max() are calls, a hundred thousand times over
+            end = end_ns if child.end_ns is None else child.end_ns
+            end = end if end < high else high
             if end > cursor or end <= start:
                 continue
             if cursor > end:
                 sections.append(Section(span, end, cursor))
-            stack.append((child, start, end))
+            if child.span_id in children:
+                stack.append((child, start, end))
+            elif child.span_id not in seen:
+                seen.add(child.span_id)
+                sections.append(Section(child, start, end))
             cursor = start
         if cursor > low:
             sections.append(Section(span, low, cursor))
-    return sorted(sections, key=lambda s: s.start_ns)
+    return sorted(sections, key=attrgetter("start_ns"))
+
+
+def _last_first(spans: Sequence[SpanRecord], end_ns: int) -> list[SpanRecord]:
+    """Spans, the last one to end first; of these, the one that began last. They come by start."""
+    if any(span.end_ns is None for span in spans):
+        return sorted(spans, key=lambda span: _end(span, end_ns))[::-1]
+    return sorted(spans, key=attrgetter("end_ns"))[::-1]
 
 
 def shares(sections: Sequence[Section]) -> dict[str, float]:
     """Parts of the path: `model`, `tools`, `harness`, `idle` (the agent itself, or nothing). They add up to 1."""
+    by_kind: dict[str, int] = {}
+    for span, start_ns, end_ns in sections:
+        kind = span.text(sc.SPAN_KIND)
+        by_kind[kind] = by_kind.get(kind, 0) + end_ns - start_ns
     taken = dict.fromkeys(("model", "tools", "harness", "idle"), 0)
-    for section in sections:
-        taken[_kind(section.span)] += section.end_ns - section.start_ns
+    for kind, taken_ns in by_kind.items():
+        taken[_share(kind)] += taken_ns
     total = sum(taken.values())
     return {kind: part / total for kind, part in taken.items()} if total else {}
 
 
-def _kind(span: SpanRecord) -> str:
-    kind = span.attributes.get(sc.SPAN_KIND)
+def _share(kind: str) -> str:
     if kind == sc.SpanKind.MODEL_CALL:
         return "model"
     if kind == sc.SpanKind.TOOL_CALL:
@@ -89,4 +112,5 @@ def _kind(span: SpanRecord) -> str:
 
 
 def _end(span: SpanRecord, end_ns: int) -> int:
-    return max(span.start_ns, end_ns if span.end_ns is None else span.end_ns)
+    end = end_ns if span.end_ns is None else span.end_ns
+    return end if end > span.start_ns else span.start_ns

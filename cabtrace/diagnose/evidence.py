@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-from cabtrace.diagnose.critical_path import Section, critical_path
+from cabtrace.diagnose.critical_path import Section, critical_path, shares
 from cabtrace.diagnose.tools import ToolUse, pending_tools, tool_use
 from cabtrace.model import semconv as sc
 from cabtrace.model.model_call import ModelCall
 from cabtrace.model.outcome import Cause, Verdict
 from cabtrace.model.run import RunHeader
-from cabtrace.model.span import SpanRecord
+from cabtrace.model.span import STATUS_ERROR, SpanRecord
 from cabtrace.store.calls import CallBody
 
 
@@ -52,6 +52,15 @@ class Evidence:
         return self.run.spans()
 
     @cached_property
+    def by_kind(self) -> Mapping[str, Sequence[SpanRecord]]:
+        """Spans by their `cabtrace.span.kind`, each by start; those of the agent's own are under ""."""
+        found: dict[str, list[SpanRecord]] = {}
+        for span in self.spans:
+            kind = span.attributes.get(sc.SPAN_KIND)
+            found.setdefault(kind if isinstance(kind, str) else "", []).append(span)
+        return found
+
+    @cached_property
     def calls(self) -> Sequence[ModelCall]:
         """By start."""
         return self.run.calls()
@@ -59,7 +68,7 @@ class Evidence:
     @cached_property
     def tools(self) -> tuple[ToolUse, ...]:
         """Tool calls of the agent, by start."""
-        return tuple(use for span in self.spans if (use := tool_use(span)) is not None)
+        return tuple(use for span in self.by_kind.get(sc.SpanKind.TOOL_CALL, ()) if (use := tool_use(span)))
 
     @cached_property
     def pending(self) -> tuple[ToolUse, ...]:
@@ -69,17 +78,17 @@ class Evidence:
     @cached_property
     def container(self) -> SpanRecord | None:
         """The span in which the agent ran."""
-        return next((s for s in self.spans if s.attributes.get(sc.SPAN_KIND) == sc.SpanKind.CONTAINER), None)
+        return next(iter(self.by_kind.get(sc.SpanKind.CONTAINER, ())), None)
 
     @cached_property
     def verifier(self) -> SpanRecord | None:
         """The span in which the tests ran."""
-        return next((s for s in self.spans if s.attributes.get(sc.SPAN_KIND) == sc.SpanKind.VERIFIER), None)
+        return next(iter(self.by_kind.get(sc.SpanKind.VERIFIER, ())), None)
 
     @cached_property
     def error_leaves(self) -> tuple[SpanRecord, ...]:
         """Failed spans without a failed child: the last of each cascade, by start."""
-        failed = [s for s in self.spans if s.failed]
+        failed = [s for s in self.spans if s.status_code == STATUS_ERROR]
         above = {s.parent_id for s in failed}
         return tuple(s for s in failed if s.span_id not in above)
 
@@ -87,6 +96,11 @@ class Evidence:
     def critical_path(self) -> Sequence[Section]:
         """What the run's length hangs on, in order of time."""
         return critical_path(self.spans, self.run.end_ns)
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """What the critical path was spent on: parts of `model`, `tools`, `harness` and `idle`."""
+        return shares(self.critical_path)
 
     @cached_property
     def agent_end_ns(self) -> int:

@@ -36,7 +36,9 @@ _RULES: Final = (
         "<duration>",
     ),
     (re.compile(r"\bduration_ms:? \d+(?:\.\d+)?"), "duration_ms <duration>"),
-    (re.compile(r"(?<=/)(?:tmp\.?[A-Za-z0-9_]{6,12}|pytest-\d+|pytest-of-\w+)(?=$|[/\s\"':;,)])"), "<temporary>"),
+    # Codex counts what a tool printed before it knows what of it is the name of this run's folder
+    (re.compile(r"\bOriginal token count: \d+"), "Original token count: <count>"),
+    (re.compile(r"(?<=/)(?:tmp\.?[A-Za-z0-9_]{6,12}|pytest-\d+|pytest-of-\w+)(?=$|[/\s\"':;,)\]}<>\\])"), "<temporary>"),
     (re.compile(r"\b(p?pg?id|tid|process)([ =:]+)\d+\b", re.IGNORECASE), r"\1\2<pid>"),
     (
         re.compile(r"\b((?:chunk|session|request|thread|turn)[ _]id)([\"' =:]+)[0-9a-zA-Z][0-9a-zA-Z_-]{3,}", re.IGNORECASE),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Final
 
 from cabtrace.diagnose.evidence import Evidence
 from cabtrace.diagnose.finding import Finding, Rule, Severity
 from cabtrace.diagnose.rules import model, timeouts, tool_calls, verdict, work
+from cabtrace.entry_points import plugins
 
 GROUP: Final = "cabtrace.rules"
 
@@ -19,6 +20,7 @@ def builtin_rules() -> tuple[Rule, ...]:
         verdict.recorder_killed,
         verdict.harness,
         verdict.agent_exit,
+        verdict.broken_image,
         verdict.out_of_memory,
         verdict.first_error,
         timeouts.timeout,
@@ -44,7 +46,7 @@ def builtin_rules() -> tuple[Rule, ...]:
 
 def plugin_rules() -> tuple[Rule, ...]:
     """Rules of other packages; one that cannot be loaded or that fails says so as a finding."""
-    return tuple(_guarded(entry) for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name))
+    return tuple(map(_guarded, plugins(GROUP).values()))
 
 
 def _guarded(entry: EntryPoint) -> Rule:

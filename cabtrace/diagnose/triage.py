@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cabtrace.diagnose.evidence import DiagnosableRun, Evidence
 from cabtrace.diagnose.finding import Diagnosis
 from cabtrace.diagnose.normal import normal_text
-from cabtrace.diagnose.why import diagnose
+from cabtrace.diagnose.why import explain
 from cabtrace.diagnose.words import quote
 
 _SIGNATURE_CHARS = 200
@@ -39,8 +39,8 @@ class Cluster:
 
 def failure_of(run: DiagnosableRun) -> Failure:
     """Diagnoses a failing cell and says what it has in common with others."""
-    diagnosis = diagnose(run)
     evidence = Evidence(run)
+    diagnosis = explain(evidence)
     rule = diagnosis.cause.rule
     signature = _signature(evidence, diagnosis)
     task = run.header.task.id if rule in _BY_TASK else ""
@@ -64,7 +64,7 @@ def _signature(run: Evidence, diagnosis: Diagnosis) -> str:
     if rule in ("tests_failed", "unchecked_fix") and (failing := _failing(run.verification)):
         more = f" and {len(failing) - _TESTS_SHOWN} more" if len(failing) > _TESTS_SHOWN else ""
         return plain(", ".join(failing[:_TESTS_SHOWN]), numbers=False) + more
-    if rule in ("ignored_tool_error", "disk_full", "out_of_memory", "loop", "tool_hung"):
+    if rule in ("ignored_tool_error", "disk_full", "out_of_memory", "broken_image", "loop", "tool_hung"):
         use = next((u for u in run.tools if u.span_id == diagnosis.cause.span_id), None)
         return plain(use.program if use else diagnosis.cause.sentence)
     if rule in ("agent_error", "agent_killed", "agent_missing"):

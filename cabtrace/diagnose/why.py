@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from cabtrace.diagnose.critical_path import shares
 from cabtrace.diagnose.evidence import DiagnosableRun, Evidence
 from cabtrace.diagnose.finding import Diagnosis, Finding, Rule, Severity
 from cabtrace.diagnose.registry import builtin_rules
@@ -14,13 +13,17 @@ from cabtrace.model.outcome import ENDINGS
 
 def diagnose(run: DiagnosableRun, plugins: Sequence[Rule] = ()) -> Diagnosis:
     """The first-named cause and the evidence. Pure; works on live, aborted and damaged runs as far as they go."""
-    evidence = Evidence(run)
+    return explain(Evidence(run), plugins)
+
+
+def explain(evidence: Evidence, plugins: Sequence[Rule] = ()) -> Diagnosis:
+    """The same of a run that has been looked at already."""
     found = [finding for rule in (*builtin_rules(), *plugins) for finding in rule(evidence)]
     if evidence.passed:
         found = [_harmless(finding) for finding in found]
     best = max(found, key=lambda f: f.explains, default=None)
     cause = best if best is not None and best.explains > 0 else _plain_cause(evidence)
-    return Diagnosis(cause, tuple(in_order(found)), evidence.start_ns, shares(evidence.critical_path))
+    return Diagnosis(cause, tuple(in_order(found)), evidence.start_ns, evidence.shares)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

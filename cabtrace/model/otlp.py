@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from cabtrace.limits import DEFAULT, Limits
-from cabtrace.model.span import AttributeValue, SpanEvent, SpanLink, SpanRecord
+from cabtrace.model.span import AttributeValue, SpanEvent, SpanLink, SpanRecord, SpanState, new_span
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _UINT64_MAX = 2**64 - 1
+_RARE = frozenset(("events", "links", "traceState", "droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"))
 JsonObject = dict[str, Any]
 
 
@@ -169,9 +170,21 @@ def _list(holder: object, key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def decode_attributes(items: Iterable[object]) -> dict[str, AttributeValue]:
+def decode_attributes(items: Sequence[object]) -> dict[str, AttributeValue]:
     """A list of KeyValue as a mapping; the last of equal keys wins."""
-    return {str(i.get("key", "")): decode_value(i.get("value")) for i in items if isinstance(i, dict)}
+    try:  # as nearly all are: strings and integers under names, a million of them in a large run
+        found: dict[str, AttributeValue] = {
+            item["key"]: text  # type: ignore[index]  # what is no mapping is seen to below
+            if type(text := (value := item["value"]).get("stringValue")) is str and len(value) == 1  # type: ignore[index]
+            else int(number)
+            if type(number := value.get("intValue")) is str and len(value) == 1
+            else decode_value(value)
+            for item in items
+        }
+        "".join(found)  # raises where a name is none
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {str(i.get("key", "")): decode_value(i.get("value")) for i in items if isinstance(i, dict)}
+    return found
 
 
 def span_to_otlp(span: SpanRecord, limits: Limits = DEFAULT) -> JsonObject:
@@ -224,43 +237,62 @@ def span_to_otlp(span: SpanRecord, limits: Limits = DEFAULT) -> JsonObject:
 
 def span_from_otlp(span: JsonObject, resource: Mapping[str, AttributeValue], scope: JsonObject) -> SpanRecord:
     """An OTLP/JSON span as a record. Raises ValueError where an id or a time is no such thing."""
-    end_ns = int(span.get("endTimeUnixNano") or 0)
-    status = span.get("status") or {}
-    return SpanRecord(
-        trace_id=str(span["traceId"]).lower(),
-        span_id=str(span["spanId"]).lower(),
-        parent_id=str(span.get("parentSpanId") or "").lower() or None,
-        name=str(span.get("name", "")),
-        start_ns=int(span.get("startTimeUnixNano") or 0),
-        end_ns=end_ns or None,
-        kind=int(span.get("kind") or 0),
-        status_code=int(status.get("code") or 0),
-        status_message=str(status.get("message", "")),
-        attributes=decode_attributes(_list(span, "attributes")),
-        events=tuple(
-            SpanEvent(
-                str(e.get("name", "")),
-                int(e.get("timeUnixNano") or 0),
-                decode_attributes(_list(e, "attributes")),
-            )
-            for e in _list(span, "events")
-        ),
-        links=tuple(
-            SpanLink(
-                str(x.get("traceId", "")),
-                str(x.get("spanId", "")),
-                decode_attributes(_list(x, "attributes")),
-            )
-            for x in _list(span, "links")
-        ),
-        dropped_attributes=int(span.get("droppedAttributesCount") or 0),
-        dropped_events=int(span.get("droppedEventsCount") or 0),
-        dropped_links=int(span.get("droppedLinksCount") or 0),
-        trace_state=str(span.get("traceState", "")),
-        scope=str(scope.get("name", "")),
-        scope_version=str(scope.get("version", "")),
-        resource=resource,
-        flags=int(span.get("flags") or 0),
+    return scoped_span(span, resource, str(scope.get("name", "")), str(scope.get("version", "")))
+
+
+def scoped_span(
+    span: JsonObject, resource: Mapping[str, AttributeValue], scope: str, scope_version: str, ended: SpanState = SpanState.ENDED
+) -> SpanRecord:
+    """The same where the scope is known already. Runs have a hundred thousand: what is rare is looked for only if it is there."""
+    get = span.get
+    status = get("status")
+    parent_id, end_ns = get("parentSpanId"), get("endTimeUnixNano")
+    events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
+    attributes_dropped = events_dropped = links_dropped = 0
+    trace_state = ""
+    if not _RARE.isdisjoint(span):
+        events, links = _events(span), _links(span)
+        attributes_dropped = int(get("droppedAttributesCount") or 0)
+        events_dropped = int(get("droppedEventsCount") or 0)
+        links_dropped = int(get("droppedLinksCount") or 0)
+        trace_state = str(get("traceState", ""))
+    return new_span(
+        str(span["traceId"]).lower(),
+        str(span["spanId"]).lower(),
+        str(parent_id).lower() if parent_id else None,
+        str(get("name", "")),
+        int(get("startTimeUnixNano") or 0),
+        (int(end_ns) or None) if end_ns else None,
+        int(get("kind") or 0),
+        int(status.get("code") or 0) if status else 0,
+        str(status.get("message", "")) if status else "",
+        decode_attributes(_list(span, "attributes")),
+        events,
+        links,
+        ended,
+        attributes_dropped,
+        events_dropped,
+        links_dropped,
+        trace_state,
+        scope,
+        scope_version,
+        resource,
+        int(get("flags") or 0),
+    )
+
+
+def _events(span: JsonObject) -> tuple[SpanEvent, ...]:
+    return tuple(
+        SpanEvent(str(e.get("name", "")), int(e.get("timeUnixNano") or 0), decode_attributes(_list(e, "attributes")))
+        for e in _list(span, "events")
+    )
+
+
+def _links(span: JsonObject) -> tuple[SpanLink, ...]:
+    return tuple(
+        SpanLink(str(x.get("traceId", "")), str(x.get("spanId", "")), decode_attributes(_list(x, "attributes")))
+        for x in _list(span, "links")
     )
 
 

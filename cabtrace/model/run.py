@@ -11,7 +11,8 @@ from cabtrace.model.outcome import Cause, Verdict
 SCHEMA_VERSION: Final = 1
 FORMAT: Final = "cabtrace.run"
 LONGEST_S: Final = 1e10
-PROVISIONAL_NOTE: Final = "provisional \N{EM DASH} not for citation"  # on every surface that shows such a run
+_ABSURD_SCORE: Final = 1e6
+PROVISIONAL_NOTE: Final = "provisional \N{EM DASH} not for citation"  # see RunHeader.marked
 
 
 class _Part(BaseModel):
@@ -94,6 +95,26 @@ class Completeness(_Part):
     patch_cut: bool = False
 
 
+class Imported(_Part):
+    """Where an imported run came from. `cell_id`, `run_id` and `attempt` are its trace's own; "" and None where it has none.
+
+    `missing` says in words what did not come along. `spans` were taken; `rejected` and `bad_lines` could not be read.
+    """
+
+    kind: str  # otlp-json, otlp-protobuf, jaeger, tempo
+    where: str
+    imported_at: str
+    sha256: str = ""  # of the file as it was
+    spans: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    bad_lines: int = 0
+    cell_id: str = ""
+    run_id: str = ""
+    attempt: int | None = None
+    missing: tuple[str, ...] = ()
+
+
 class RunHeader(_Part):
     """The content of run.json. `status`: `running` until the recorder closed it; `recovered` by `cabtrace recover`."""
 
@@ -126,7 +147,41 @@ class RunHeader(_Part):
     verifier_exit_code: int | None = None
     provisional: bool = False
     rerun_of: str = ""  # run id of the run whose recorded answers this one was given
+    imported: Imported | None = None  # this run was not recorded here
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)  # axis -> {version, value, values, inputs}
     completeness: Completeness = Completeness()
     redactions: dict[str, int] = Field(default_factory=dict)  # rule -> count, no values
     warnings: tuple[str, ...] = ()
+
+    def marked(self, text: str) -> str:
+        """`text`, and behind it the note where this run is provisional: every surface that shows a run says so."""
+        return f"{text} ({PROVISIONAL_NOTE})" if self.provisional else text
+
+    @property
+    def key(self) -> str:
+        """`cell/attempt`, as commands take it."""
+        return f"{self.cell_id}/{self.attempt}"
+
+    @property
+    def title(self) -> str:
+        """`cell #attempt`, as people read it; marked."""
+        return self.marked(f"{self.cell_id} #{self.attempt}")
+
+    @property
+    def composite(self) -> float | None:
+        """The composite score; None where it is unknown, and of a cell that ended in an error which is not the agent's."""
+        value = self.scores.get("composite", {}).get("value")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _ABSURD_SCORE:
+            return None
+        return None if self.verdict is Verdict.ERROR else float(value)
+
+    @property
+    def composite_words(self) -> str:
+        """The same as it is shown everywhere: `0.935`, `unknown` or `n/a`."""
+        if self.verdict is Verdict.ERROR:
+            return "n/a"
+        return "unknown" if self.composite is None else f"{self.composite:.3f}"
+
+    def identity(self) -> dict[str, Any]:
+        """What any JSON that tells of this run begins with."""
+        return {"cell_id": self.cell_id, "attempt": self.attempt, "run_id": self.run_id, "provisional": self.provisional}

@@ -15,6 +15,7 @@ CELL_ID: Final = "cabtrace.cell.id"
 RUN_ID: Final = "cabtrace.run.id"
 SWEEP: Final = "cabtrace.sweep"
 ATTEMPT: Final = "cabtrace.attempt"
+PROVISIONAL: Final = "cabtrace.provisional"  # the note in words, so that every backend shows it
 TASK: Final = "cabtrace.task"
 VERDICT: Final = "cabtrace.verdict"
 CAUSE: Final = "cabtrace.cause"
@@ -51,6 +52,8 @@ CONTAINER_IMAGE_NAME: Final = "container.image.name"
 CONTAINER_IMAGE_ID: Final = "container.image.id"
 CONTAINER_IMAGE_DIGESTS: Final = "container.image.repo_digests"
 CONTAINER_RUNTIME: Final = "container.runtime.name"
+CONTAINER_OOM_KILLED: Final = "cabtrace.container.oom_killed"
+CONTAINER_MEMORY_LIMIT: Final = "cabtrace.container.memory_limit_bytes"
 PROCESS_ARGS: Final = "process.command_args"
 PROCESS_EXECUTABLE: Final = "process.executable.name"
 PROCESS_PID: Final = "process.pid"
@@ -116,6 +119,24 @@ ORIGINAL_SPAN_ID: Final = "cabtrace.original.span_id"
 ORIGINAL_PARENT_ID: Final = "cabtrace.original.parent_id"
 ORIGINAL_NAME: Final = "cabtrace.original.name"
 TELEMETRY: Final = "cabtrace.telemetry."  # counts of what arrived, on the container span
+
+# what an export did to a span
+TIMESHIFT: Final = "cabtrace.timeshift_ns"  # on the root: added to every time
+WITHHELD: Final = "cabtrace.content.withheld"  # attributes that held prompts or outputs, and stayed behind
+RUNNING: Final = "cabtrace.running"  # of a run that was still being recorded
+FOLDED: Final = "cabtrace.folded.count"  # how many quiet spans this one stands for
+FOLDED_NAMES: Final = "cabtrace.folded.names"
+FOLDED_BUSY_NS: Final = "cabtrace.folded.busy_ns"  # the sum of their durations
+
+# what an import did to a span
+IMPORT_DERIVED: Final = "cabtrace.import.derived"  # names of attributes that other conventions had under other names
+
+# what the agent's transcript counts, on the cell span, to hold against the model calls; `note` says why they differ
+TRANSCRIPT_CALLS: Final = "cabtrace.transcript.model_calls"
+TRANSCRIPT_INPUT_TOKENS: Final = "cabtrace.transcript.input_tokens"
+TRANSCRIPT_OUTPUT_TOKENS: Final = "cabtrace.transcript.output_tokens"
+TRANSCRIPT_TOOL_CALLS: Final = "cabtrace.transcript.tool_calls"
+TRANSCRIPT_NOTE: Final = "cabtrace.transcript.note"
 
 OPENINFERENCE_KIND: Final = "openinference.span.kind"  # CHAIN, EVALUATOR: where GenAI has no word
 

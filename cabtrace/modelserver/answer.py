@@ -73,7 +73,7 @@ def answer(model: ScriptedModel, facts: RequestFacts, request: Mapping[str, Any]
     """The answer of the turn that the request has come to, by its assistant messages: nothing is remembered."""
     tools = offered_tools(mapping(request.get("request")) or request)
     if not tools:
-        turn = Turn(text=model.without_tools)
+        turn = Turn(text=_without_tools(model, facts))
     else:
         reached = sum(message["role"] == "assistant" and _was_said(message) for message in facts.messages)
         turn = model.turn[reached] if reached < len(model.turn) else _after_last(model)
@@ -96,6 +96,21 @@ def answer(model: ScriptedModel, facts: RequestFacts, request: Mapping[str, Any]
         chunk_ms=turn.chunk_ms,
         fault=turn.fault,
     )
+
+
+def _without_tools(model: ScriptedModel, facts: RequestFacts) -> str:
+    """By what was answered before; assistant messages that the agent made up, as examples, count for nothing."""
+    texts = model.without_tools
+    if isinstance(texts, str):
+        return texts
+    given = {text.strip() for text in texts}
+    reached: int = sum(message["role"] == "assistant" and _spoken(message).strip() in given for message in facts.messages)
+    return texts[min(reached, len(texts) - 1)]
+
+
+def _spoken(message: Mapping[str, Any]) -> str:
+    parts = [mapping(part) for part in items(message.get("parts"))]
+    return "".join(str(part.get("content")) for part in parts if part.get("type") == "text")
 
 
 def _was_said(message: Mapping[str, Any]) -> bool:

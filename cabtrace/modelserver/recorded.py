@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from cabtrace.errors import CabtraceError
+from cabtrace.modelserver.listener import Listener, catalogue
 from cabtrace.modelserver.replies import Reply, plain, refusal
 from cabtrace.modelserver.sending import Pace, send
 from cabtrace.runner.proxy.apis import find_api
 from cabtrace.runner.proxy.apis.values import load, request_hash
 
 if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler
-
     from cabtrace.modelserver.live import LiveModel
     from cabtrace.runner.rerun import RecordedAnswer, Recording
 
-_BODY_BYTES = 64 * 1024 * 1024
 _UNANSWERED = 409
 _FOREVER_S = 30 * 24 * 3600.0
 _JSON = "application/json"
@@ -52,15 +50,11 @@ class RecordedModel:
         live: LiveModel | None = None,
         on_unanswered: Callable[[Unanswered], None] | None = None,
     ) -> None:
-        from cabtrace.runner.proxy.loop_thread import LoopThread
-
         self._recording = recording
         self._speed = speed
         self._live = live
         self._on_unanswered = on_unanswered
-        self._thread = LoopThread("cabtrace-recorded")
-        self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._listener = Listener("cabtrace-recorded", self._serve)
         self.served = 0
         self.live_requests = 0
         self.unanswered: Unanswered | None = None
@@ -68,46 +62,18 @@ class RecordedModel:
     @property
     def url(self) -> str:
         """The endpoint, with `/v1`."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return self._listener.url
 
     def start(self) -> None:
         """Listens on a free port of the loopback. Raises CabtraceError where it cannot."""
-        self._thread.start()
         try:
-            self._thread.call(self._open())
+            self._listener.start()
         except OSError as error:
-            self._thread.stop()
             raise CabtraceError(f"the recorded answers cannot be served: {error.strerror or error}.") from error
 
     def stop(self) -> None:
         """Ends all connections and the thread."""
-        if self._runner is not None:
-            self._thread.call(self._close())
-            self._runner = None
-        self._thread.stop()
-
-    async def _open(self) -> None:
-        @web.middleware
-        async def everything(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._serve(request)
-
-        app = web.Application(middlewares=[everything], client_max_size=_BODY_BYTES)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
-
-    async def _close(self) -> None:
-        assert self._runner is not None
-        if self._live is not None:
-            await self._live.close()
-        await self._runner.cleanup()
+        self._listener.stop(self._live.close if self._live is not None else None)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -115,7 +81,7 @@ class RecordedModel:
         if self._live is not None and self.unanswered is not None:
             return await self._pass_on(request, body)
         if api is None:
-            return await send(request, plain(200, self._catalogue(request.path)), Pace(), None)
+            return await send(request, plain(200, catalogue(request.path, self._models())), Pace(), None)
         document = load(body)
         found = self._recording.take(api.name, request.path_qs, request_hash(body), document)
         if found is not None:
@@ -180,10 +146,8 @@ class RecordedModel:
                 del kept["retry-after"]  # a date, which is over
         return kept
 
-    def _catalogue(self, path: str) -> dict[str, Any]:
-        if not path.rstrip("/").endswith("/models"):
-            return {}
-        return {"object": "list", "data": [{"id": name, "object": "model"} for name in self._recording.models]}
+    def _models(self) -> list[dict[str, str]]:
+        return [{"id": name, "object": "model"} for name in self._recording.models]
 
 
 def _abort(request: web.Request) -> None:

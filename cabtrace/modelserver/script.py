@@ -69,12 +69,13 @@ class Turn(_Part):
 class ScriptedModel(_Part):
     """One model. `turn[k]` answers a request that holds k assistant messages; after the last comes a plain `Done.`.
 
-    `without_tools` is the answer to requests that offer no tools (titles, summaries, agents that only talk).
+    `without_tools` is the answer to requests that offer no tools (titles, summaries, agents that only talk); of several, the
+    k-th is for a request that holds k of them already, and the last for all that come later.
     """
 
     name: str = Field(min_length=1)
     turn: tuple[Turn, ...] = Field(default=(), strict=False)
-    without_tools: str = "Done."
+    without_tools: str | Annotated[tuple[str, ...], Field(min_length=1, strict=False)] = "Done."
 
 
 class Script(_Part):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from cabtrace.errors import CabtraceError
 from cabtrace.modelserver.answer import Answer, answer
+from cabtrace.modelserver.listener import Listener, catalogue
 from cabtrace.modelserver.replies import Reply, garbage, plain, refusal, reply
 from cabtrace.modelserver.script import ANY, Fault, Script, find_model
 from cabtrace.modelserver.sending import Pace, send
@@ -21,9 +21,6 @@ from cabtrace.modelserver.wire.common import CREATED_S
 from cabtrace.runner.proxy.apis import Api, find_api
 from cabtrace.runner.proxy.apis.facts import RequestFacts
 from cabtrace.runner.proxy.apis.values import load, mapping
-from cabtrace.runner.proxy.loop_thread import LoopThread
-
-_BODY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +47,30 @@ class ModelServer:
         speed: float = 1.0,
     ) -> None:
         self._scripts = tuple(scripts)
-        self._host = host
-        self._port = port
         self._api_key = api_key
         self._speed = speed
         self._failed: Counter[str] = Counter()
-        self._thread = LoopThread("cabtrace-model")
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener("cabtrace-model", self._serve, host, port)
         self.requests: list[Served] = []
 
     @property
     def url(self) -> str:
         """The endpoint, with `/v1`."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}/v1"
+        return self._listener.url
 
     def start(self) -> None:
         """Listens. Raises CabtraceError where it cannot."""
-        self._thread.start()
         try:
-            self._thread.call(self._open())
+            self._listener.start()
         except OSError as error:
-            self._thread.stop()
             raise CabtraceError(
-                f"the model server cannot listen on {self._host}:{self._port}: {error.strerror or error}.",
+                f"the model server cannot listen on {self._listener.host}:{self._listener.port}: {error.strerror or error}.",
                 hint="Choose another port.",
             ) from error
 
     def stop(self) -> None:
         """Ends all connections and the thread."""
-        if self._runner is not None:
-            self._thread.call(self._runner.cleanup())
-            self._runner = None
-        self._thread.stop()
-
-    async def _open(self) -> None:
-        @web.middleware
-        async def everything(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._serve(request)
-
-        app = web.Application(middlewares=[everything], client_max_size=_BODY_BYTES)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        self._listener.stop()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -163,9 +134,6 @@ class ModelServer:
         return any(hmac.compare_digest(value.encode("utf-8", "replace"), wanted) for value in given)
 
     def _catalogue(self, path: str) -> dict[str, Any]:
-        """What `GET /v1/models` lists; any other unknown path gets an empty object."""
-        if not path.rstrip("/").endswith("/models"):
-            return {}
         names = [model.name for script in self._scripts for model in script.model if model.name != ANY]
         listed = [{"id": name, "object": "model", "created": CREATED_S, "owned_by": "cabtrace"} for name in names]
-        return {"object": "list", "data": listed, "models": [{"name": f"models/{name}"} for name in names]}
+        return catalogue(path, listed, models=[{"name": f"models/{name}"} for name in names])

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.run import AgentInfo
+from cabtrace.model.run import PROVISIONAL_NOTE, AgentInfo, RunHeader
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from cabtrace.protocols import SandboxFacts
     from cabtrace.runner.pty import Ending
     from cabtrace.runner.spec import CellSpec
+
+
+def run_identity(header: RunHeader) -> dict[str, str]:
+    """The resource of every span of a run; agents get it too, and so do their own spans."""
+    marks = {sc.PROVISIONAL: PROVISIONAL_NOTE} if header.provisional else {}
+    return {sc.RUN_ID: header.run_id, sc.CELL_ID: header.cell_id, **marks}
 
 
 def cell_attributes(spec: CellSpec, cell: CellId, attempt: int) -> dict[str, Any]:
@@ -31,6 +37,7 @@ def cell_attributes(spec: CellSpec, cell: CellId, attempt: int) -> dict[str, Any
         sc.GEN_AI_REQUEST_MODEL: cell.model,
         sc.TASK_CATEGORY: spec.task.category,
         sc.OPENINFERENCE_KIND: "CHAIN",
+        **({sc.PROVISIONAL: PROVISIONAL_NOTE} if spec.provisional else {}),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cabtrace.model import semconv as sc
+from cabtrace.model.model_call import TokenUsage
 from cabtrace.runner.call_bodies import CallBodyWriter
 from cabtrace.runner.proxy.apis import Api, find_api
 from cabtrace.runner.proxy.apis.facts import RequestFacts, ResponseFacts
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from cabtrace.otel.recorder import Recorder
     from cabtrace.runner.proxy.sink import CallRequest
 
+_AGENTS_OWN: Final = ("cancelled", "agent_disconnected")  # ends of calls that the endpoint has no part in
+_WORDS: Final = {
+    "connect_error": "the endpoint cannot be reached",
+    "timeout": "the endpoint did not answer in time",
+    "upstream_reset": "the endpoint closed the connection",
+}
 _REPORTS: Final = "/analytics/"  # where Codex tells its provider what a turn cost
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -38,6 +45,7 @@ class CallRecorder:
         self._open: set[RecordedCall] = set()
         self.count = 0
         self.answered = 0
+        self.failed = 0  # on the endpoint's side
         self.unrecorded_requests = 0
         self.doubtful_requests = 0
         self.rejections: dict[str, int] = {}
@@ -94,7 +102,8 @@ class CallRecorder:
             self._open.discard(call)
             if failed:
                 self._failed[call.request_hash] = (call.call_id, call.retries)
-                self.last_error = facts.error_message or call.error
+                self.failed += call.error not in _AGENTS_OWN
+                self.last_error = call.why(facts)
             else:
                 self._failed.pop(call.request_hash, None)
                 self.answered += 1
@@ -163,7 +172,8 @@ class RecordedCall:
         encoding = self._headers.get("content-encoding", "")
         body = decode_body(encoding, self._body.raw(), self._recorder.limits.recorded_body_bytes).data
         facts = self._api.response_facts(self._status or 0, self._headers.get("content-type", ""), body)
-        incomplete = error is not None or (self._status is not None and self._status < 300 and not facts.done)
+        says = facts.messages or facts.finish_reasons or facts.error_type or facts.usage != TokenUsage()
+        incomplete = error is not None or (self._status is not None and self._status < 300 and not (facts.done and says))
         self.error = error or facts.error_type or (str(self._status) if (self._status or 0) >= 400 else "")
         if incomplete and not self.error:
             self.error = "incomplete"
@@ -179,6 +189,15 @@ class RecordedCall:
         event = {k: v for k, v in attributes.items() if k != sc.GEN_AI_RESPONSE_ID}
         event |= {sc.CALL_INDEX: self._index, sc.CALL_REQUEST_HASH: self.request_hash, "cabtrace.call.id": self.call_id}
         self._owner.finished(self, facts, event, failed=bool(self.error), end_ns=end_ns)
+
+    def why(self, facts: ResponseFacts) -> str:
+        """Why it failed, for the cell's cause."""
+        if self.error == "incomplete":
+            kind = self._headers.get("content-type", "").partition(";")[0].strip() or "no content type"
+            return f"the answer broke off, or is none of this API (HTTP {self._status}, {kind})"
+        if facts.error_message and self._status:
+            return f"HTTP {self._status}: {facts.error_message}"
+        return facts.error_message or _WORDS.get(self.error, self.error)
 
 
 def request_attributes(provider: str, facts: RequestFacts, request: CallRequest, index: int) -> dict[str, Any]:
@@ -227,6 +246,19 @@ def call_completeness(calls: CallRecorder) -> dict[str, Any]:
     other = calls.unrecorded_requests
     state = "unknown" if not calls.count else "partial" if calls.doubtful_requests or calls.rejections else "complete"
     return {"model_calls": state, "unrecorded_requests": other + sum(calls.rejections.values())}
+
+
+def silence(calls: CallRecorder) -> str:
+    """That no model call came, in words; "" where one did."""
+    if calls.count:
+        return ""
+    refused, other = sum(calls.rejections.values()), calls.unrecorded_requests
+    if refused:
+        reasons = ", ".join(sorted(calls.rejections))
+        return f"no model call was made: the proxy refused all {refused} requests of the agent ({reasons})"
+    if other:
+        return f"no model call was made: {other} requests of the agent were for paths of no known API"
+    return "no model call came by way of the proxy: the agent made none, or does not take its endpoint from where it is told"
 
 
 class LateSink:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from cabtrace.errors import CabtraceError
 from cabtrace.protocols import Transcript
@@ -15,9 +15,8 @@ from cabtrace.store.lines import read_regular
 
 if TYPE_CHECKING:
     from cabtrace.limits import Limits
-    from cabtrace.protocols import Agent, Sandbox, SandboxPaths
+    from cabtrace.protocols import Agent, SandboxPaths
     from cabtrace.redact import Redactor
-    from cabtrace.store.writer import RunWriter
 
 T = TypeVar("T")
 _GLOB: Final = re.compile(r"[*?\[]")
@@ -26,12 +25,26 @@ _NAME_CHARS: Final = 150
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^A-Za-z0-9]")
 
 
+class Box(Protocol):
+    """As much of a `Sandbox` as is needed here."""
+
+    def get(self, source: str, target: Path) -> None:
+        """Copies the content of a folder in the box to `target`."""
+
+
+class Writer(Protocol):
+    """As much of a `RunWriter` as is needed here."""
+
+    def write_file(self, name: str, data: bytes) -> bool:
+        """Writes a whole file of the run; False where it could not be, which is counted."""
+
+
 def harvest(
     agent: Agent,
-    sandbox: Sandbox,
+    sandbox: Box,
     paths: SandboxPaths,
     scratch: Path,
-    writer: RunWriter,
+    writer: Writer,
     redactor: Redactor,
     limits: Limits,
 ) -> Transcript:
@@ -66,7 +79,7 @@ def roots(globs: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(str(one) for one in found if not any(other in one.parents for other in found)))
 
 
-def _fetch(sandbox: Sandbox, home: str, globs: Sequence[str], folder: Path, problems: list[str]) -> None:
+def _fetch(sandbox: Box, home: str, globs: Sequence[str], folder: Path, problems: list[str]) -> None:
     for root in roots(globs):
         target = folder / root
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -97,7 +110,7 @@ def _slugs(paths: SandboxPaths) -> tuple[tuple[str, str], ...]:
 class _Keeper:
     agent: str
     slugs: tuple[tuple[str, str], ...]
-    writer: RunWriter
+    writer: Writer
     redactor: Redactor
     limits: Limits
     problems: list[str] = field(default_factory=list)

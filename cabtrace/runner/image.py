@@ -16,8 +16,17 @@ from cabtrace.runner.own_wheel import write_wheel
 if TYPE_CHECKING:
     from cabtrace.protocols import Agent
 
+NODE_VERSION: Final = "22.20.0"  # for bases without npm; what the newest of the CLIs asks for is 22
 _NODE: Final = "node:22-bookworm-slim"
 _PYTHON: Final = "python:3.12-slim-bookworm"
+_HINTS: Final = {  # what apt, pip and npm say where no way leads to an index
+    "CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY|certificate verification failed": (
+        "Something on the way opens TLS: name its certificate with --ca FILE."
+    ),
+    "Temporary failure|EAI_AGAIN|ENOTFOUND|Name or service not known|Network is unreachable|Could not connect to": (
+        "No package index can be reached: --network NAME gives the steps another network, --wheels DIR spares cabtrace's index."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ PACKAGES: Final = {
     "opencode": Packages("npm", ("opencode-ai@{version}",), "opencode"),
     "qwen": Packages("npm", ("@qwen-code/qwen-code@{version}",), "qwen"),
     "aider": Packages("pip", ("aider-chat=={version}",), "aider"),
-    "mini-swe-agent": Packages("pip", ("mini-swe-agent=={version}", "mcp"), "mini-swe-agent"),
+    "mini-swe-agent": Packages("pip", ("mini-swe-agent=={version}", "mcp==2.3.0"), "mini-swe-agent"),
     "reference": Packages("none"),
 }
 
@@ -51,6 +60,7 @@ class Recipe:
     base: str
     tag: str
     packages: Packages
+    check: tuple[str, ...] = ()  # prints the version
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -60,6 +70,9 @@ class Recipe:
             "AGENT": self.agent,
             "PROGRAM": self.packages.program or "cabtrace",
             "MANAGER": self.packages.manager,
+            "NODE": NODE_VERSION,
+            "VERSION": self.version,
+            "CHECK": " ".join(self.check),
             "PACKAGES": " ".join(name.format(version=self.version) for name in self.packages.names),
             "IMAGE": self.tag,
         }
@@ -79,18 +92,27 @@ def recipe(agent: Agent, base: str = "", tag: str = "") -> Recipe:
             f"It is not known how {agent.name!r} is installed.", hint=f"Images can be built of: {', '.join(sorted(PACKAGES))}."
         )
     version = str(getattr(agent, "verified_version", ""))
+    check: tuple[str, ...] = getattr(agent, "version_argv", tuple)()
     usual = _NODE if packages.manager == "npm" else _PYTHON
-    return Recipe(agent.name, version, base or usual, tag or f"cabtrace/{agent.name}:{version or __version__}", packages)
+    return Recipe(agent.name, version, base or usual, tag or f"cabtrace/{agent.name}:{version or __version__}", packages, check)
 
 
-def build(made: Recipe, wheels: Path | None = None) -> str:
-    """Builds it and returns its id. `wheels`: a folder with pip's wheel and those of all that cabtrace needs.
+def build(made: Recipe, wheels: Path | None = None, *, network: str = "", ca_file: Path | None = None) -> str:
+    """Builds it and returns its id.
+
+    Args:
+        made: What to build.
+        wheels: A folder with pip's wheel and those of all that cabtrace needs.
+        network: Which of the engine's networks the steps have; its usual one where "".
+        ca_file: Certificates in PEM that npm, pip and apt trust while the image is built, beside those of the base.
 
     Raises:
         SandboxError: No engine, or a step that failed.
-        UsageError: `wheels` is no such folder.
+        UsageError: `wheels` or `ca_file` is no such thing.
     """
     from cabtrace.runner.sandbox.docker import build_image
+
+    certificates = _certificates(ca_file) if ca_file else b""
 
     found = sorted(wheels.glob("*.whl")) if wheels else []
     if wheels and not any(wheel.name.startswith("pip-") for wheel in found):
@@ -106,4 +128,19 @@ def build(made: Recipe, wheels: Path | None = None) -> str:
             if not wheel.name.startswith("cabtrace-"):
                 shutil.copyfile(wheel, context / "wheels" / wheel.name)
         write_wheel(context / "wheels")
-        return build_image(context, made.tag, arguments=made.arguments, labels=made.labels)
+        if certificates:
+            (context / "wheels" / "ca.pem").write_bytes(certificates)
+        return build_image(context, made.tag, arguments=made.arguments, labels=made.labels, network=network, hints=_HINTS)
+
+
+def _certificates(path: Path) -> bytes:
+    import ssl
+
+    try:
+        data = path.read_bytes()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=data.decode("ascii", "replace"))
+    except (ssl.SSLError, ValueError):
+        raise UsageError(f"{path} holds no certificate in PEM.", hint="--ca wants what `openssl x509` can read.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from None
+    return data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,13 @@ from cabtrace.store.reader import RunView
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from cabtrace.model.outcome import Verdict
     from cabtrace.model.score import AxisResult
     from cabtrace.otel.recorder import Recorder
 
 
-def score(recorder: Recorder, root: Span) -> dict[str, AxisResult]:
-    """All axes, in order."""
+def score(recorder: Recorder, root: Span, decide: Callable[[bool], Verdict]) -> None:
+    """All axes, in order; `decide` says how the cell ended once it is known whether the agent declined."""
     run = RunView(recorder.writer.path)
     spans: dict[str, Span] = {}
 
@@ -30,12 +31,15 @@ def score(recorder: Recorder, root: Span) -> dict[str, AxisResult]:
         ended_ns[axis] = recorder.clock.now_ns()
 
     ended_ns: dict[str, int] = {}
-    results = score_run(run, plugin_axes(), around=around)
+
+    def verdict(axes: Mapping[str, AxisResult]) -> Verdict:
+        return decide(axes["refusal"].values.get("refusal_produced") is True)
+
+    results = score_run(run, plugin_axes(), around=around, verdict=verdict)
     for axis, result in results.items():
         recorder.event(spans[axis], sc.EVALUATION_EVENT, evaluation_attributes(result), ended_ns[axis])
         recorder.end(spans[axis], end_ns=ended_ns[axis])
     recorder.writer.update(scores={name: _stored(result) for name, result in results.items()})
-    return results
 
 
 def evaluation_attributes(result: AxisResult) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_S = 600.0
 GRACE_S = 5.0
+RECORDING = "recording"  # the phase whose detail is the run's directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,17 @@ from urllib.parse import quote
 from cabtrace.model import semconv as sc
 from cabtrace.model.merge import Adoption, merge_spans
 from cabtrace.model.otlp_lines import log_line, span_line
+from cabtrace.otel.cleaning import RecordCleaner
 from cabtrace.otel.receiver.server import TOKEN_HEADER, OtlpReceiver
 from cabtrace.store.seal import Sealed, seal_trace
 
 if TYPE_CHECKING:
     from cabtrace.model.log import LogRecord
-    from cabtrace.model.span import Attributes, SpanRecord
+    from cabtrace.model.span import SpanRecord
     from cabtrace.otel.recorder import Recorder
     from cabtrace.protocols import LaunchContext, Transcript, TranscriptToolCall
+    from cabtrace.redact import Redactor
+    from cabtrace.store.seal import Merge
 
 
 class AgentTelemetry:
@@ -74,9 +77,9 @@ class _Sink:
 
     def spans(self, spans: Sequence[SpanRecord]) -> None:
         """Adopts, cleans and appends."""
-        resources = _Cleaned(self._redactor.value)
+        cleaner = RecordCleaner(self._redactor)
         for span in spans:
-            adopted = self._adoption.span(self._clean_span(span, resources))
+            adopted = self._adoption.span(cleaner.span(span))
             if adopted is None:
                 self.duplicates += 1
             else:
@@ -84,52 +87,10 @@ class _Sink:
 
     def logs(self, logs: Sequence[LogRecord]) -> None:
         """Adopts, cleans and appends."""
-        resources = _Cleaned(self._redactor.value)
+        cleaner = RecordCleaner(self._redactor)
         for log in logs:
-            adopted = self._adoption.log(self._clean_log(log, resources))
+            adopted = self._adoption.log(cleaner.log(log))
             self._writer.append("logs", log_line(adopted, self._limits))
-
-    def _clean_span(self, span: SpanRecord, resources: _Cleaned) -> SpanRecord:
-        text, value = self._redactor.text, self._redactor.value
-        return replace(
-            span,
-            name=text(span.name),
-            status_message=text(span.status_message),
-            trace_state=text(span.trace_state),
-            scope=text(span.scope),
-            scope_version=text(span.scope_version),
-            attributes=value(span.attributes),
-            events=tuple(replace(e, name=text(e.name), attributes=value(e.attributes)) for e in span.events),
-            links=tuple(replace(x, attributes=value(x.attributes)) for x in span.links),
-            resource=resources(span.resource),
-        )
-
-    def _clean_log(self, log: LogRecord, resources: _Cleaned) -> LogRecord:
-        text, value = self._redactor.text, self._redactor.value
-        return replace(
-            log,
-            severity_text=text(log.severity_text),
-            event_name=text(log.event_name),
-            scope=text(log.scope),
-            scope_version=text(log.scope_version),
-            body=value(log.body),
-            attributes=value(log.attributes),
-            resource=resources(log.resource),
-        )
-
-
-class _Cleaned:
-    """Cleans what many records share once; good for one batch, whose records keep the originals alive."""
-
-    def __init__(self, clean: Callable[[Attributes], Attributes]) -> None:
-        self._clean = clean
-        self._known: dict[int, Attributes] = {}
-
-    def __call__(self, attributes: Attributes) -> Attributes:
-        found = self._known.get(id(attributes))
-        if found is None:
-            found = self._known[id(attributes)] = self._clean(attributes)
-        return found
 
 
 def joined(context: LaunchContext, telemetry: AgentTelemetry | None, reach_host: str, cell: Mapping[str, str]) -> LaunchContext:
@@ -152,17 +113,23 @@ def resource_attributes(attributes: Mapping[str, str]) -> str:
 
 def finish_trace(recorder: Recorder, transcript: Transcript | None = None) -> Sealed:
     """Merges the trace of a run whose agent has ended; see `cabtrace.model.merge`. Never raises."""
-    calls = [_clean_call(recorder, call) for call in transcript.tool_calls] if transcript else []
     try:
-        return seal_trace(recorder.writer, partial(merge_spans, transcript=calls), limits=recorder.limits)
+        return seal_trace(recorder.writer, merge_with(transcript, recorder.redactor), limits=recorder.limits)
     except Exception as error:  # noqa: BLE001 - the trace is there as it was recorded, and the run goes on
         cause = (isinstance(error, OSError) and error.strerror) or f"{type(error).__name__}: {error}"
         why = f"The agent's own spans could not be merged into the trace ({cause}); it is as it was recorded."
         return Sealed(changed=False, spans_before=0, spans_after=0, bad_lines=0, notes=(why,))
 
 
-def _clean_call(recorder: Recorder, call: TranscriptToolCall) -> TranscriptToolCall:
-    text = recorder.redactor.text
+def merge_with(transcript: Transcript | None, redactor: Redactor) -> Merge:
+    """The merge of a trace with a transcript that still holds secrets."""
+    if transcript is None:
+        return merge_spans
+    calls = [_clean_call(redactor.text, call) for call in transcript.tool_calls]
+    return partial(merge_spans, transcript=calls, told_calls=transcript.model_calls)
+
+
+def _clean_call(text: Callable[[str], str], call: TranscriptToolCall) -> TranscriptToolCall:
     return replace(
         call,
         tool_call_id=text(call.tool_call_id),

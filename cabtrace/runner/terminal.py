@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cabtrace.limits import DEFAULT, Limits
 from cabtrace.store.cast import CastHeader
@@ -12,6 +12,8 @@ from cabtrace.store.cast import CastHeader
 if TYPE_CHECKING:
     from cabtrace.redact import Redactor
     from cabtrace.store.writer import RunWriter
+
+_CONTROLS: Final = bytes(set(range(32)) - set(b"\b\t\n\f\r"))
 
 
 class TerminalRecorder:
@@ -26,6 +28,14 @@ class TerminalRecorder:
         self.cut_bytes = 0
         self.total_bytes = 0
 
+    @property
+    def warning(self) -> str:
+        """What a reader of the record should know; "" where all of it was kept."""
+        if not self.cut_bytes:
+            return ""
+        kept = self.total_bytes - self.cut_bytes
+        return f"the terminal's output was kept up to byte {kept}; {self.cut_bytes} bytes after that were not"
+
     def start(self, header: CastHeader, start_ns: int) -> None:
         """Begins the recording; times count from `start_ns`."""
         self._writer.start_terminal(header, start_ns)
@@ -33,8 +43,11 @@ class TerminalRecorder:
     def output(self, time_ns: int, data: bytes) -> None:
         """Takes output as it was read."""
         self.total_bytes += len(data)
-        kept = data[: self._left_bytes]
-        self._left_bytes -= len(kept)
+        kept = data
+        if (size := _written_bytes(data)) > self._left_bytes:
+            kept = data[: self._left_bytes * len(data) // size]
+            size = self._left_bytes  # nothing after the cut is kept, however little it were
+        self._left_bytes -= size
         self.cut_bytes += len(data) - len(kept)
         text = self._decoder.decode(kept)
         if text:
@@ -65,6 +78,11 @@ class TerminalRecorder:
         while self._sizes and (until_ns is None or self._sizes[0][0] <= until_ns):
             time_ns, size = self._sizes.pop(0)
             self._writer.terminal(time_ns, "r", size)
+
+
+def _written_bytes(data: bytes) -> int:
+    """About what it takes on disk: JSON writes a control character in six."""
+    return len(data) + 5 * (len(data) - len(data.translate(None, _CONTROLS)))
 
 
 class OutputTail:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Final
 
+from cabtrace.entry_points import plugins
+from cabtrace.model.outcome import Verdict
 from cabtrace.model.score import AxisResult
 from cabtrace.scoring.base import ScoredRun, ScoringAxis
 from cabtrace.scoring.blast_radius import BlastRadius
@@ -43,7 +45,7 @@ def plugin_axes() -> tuple[ScoringAxis, ...]:
     """Axes of other packages, by entry point; one of a name that is taken is left out."""
     found: dict[str, ScoringAxis] = {}
     taken = {axis.name for axis in builtin_axes()} | {"composite"}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in plugins(GROUP).values():
         axis = _load(entry)
         if axis.name not in taken:
             found.setdefault(axis.name, axis)
@@ -63,8 +65,11 @@ def score_run(
     plugins: Sequence[ScoringAxis] = (),
     *,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    verdict: Callable[[Mapping[str, AxisResult]], Verdict | None] | None = None,
 ) -> dict[str, AxisResult]:
     """Every axis' result by name; `around(axis)` is entered while that axis is scored.
+
+    `verdict` is asked for the cell's once its axes are known, where run.json does not have it yet.
 
     An axis of another package that fails is unknown and says why; ours do not fail.
     """
@@ -77,7 +82,8 @@ def score_run(
         with around(axis.name):
             results[axis.name] = _guarded(axis, run)
     with around("composite"):
-        results["composite"] = composite(ours)
+        ended = verdict(ours) if verdict else run.header.verdict
+        results["composite"] = composite(ours, errored=ended is Verdict.ERROR)
     return results
 
 

@@ -11,6 +11,7 @@ from cabtrace.diagnose.diff.divergence import Divergence, find_divergence
 from cabtrace.diagnose.diff.spans import DURATION_SHARE, MAGNITUDE_SHARE, SpanDiff, diff_spans, same_duration, same_magnitude
 from cabtrace.diagnose.evidence import DiagnosableRun, Evidence
 from cabtrace.diagnose.normal import normal_text
+from cabtrace.model.span import STATUS_ERROR
 
 _PATCH_LINES = 4_000
 _PATCH_SHOWN = 200
@@ -97,7 +98,7 @@ def _amounts(a: Evidence, b: Evidence) -> Iterator[Amount]:
     yield _amount("model_calls", len(a.calls), len(b.calls))
     yield _amount("tool_calls", len(a.tools), len(b.tools))
     yield _amount("spans", len(a.spans), len(b.spans))
-    yield _amount("errors", sum(s.failed for s in a.spans), sum(s.failed for s in b.spans), share=0.0)
+    yield _amount("errors", *([s.status_code for s in run.spans].count(STATUS_ERROR) for run in (a, b)), share=0.0)
     for name in ("input", "output"):
         yield _amount(f"{name}_tokens", *(_tokens(run, name) for run in (a, b)))
     for axis in dict.fromkeys((*a.header.scores, *b.header.scores)):
@@ -125,7 +126,9 @@ def _amount(name: str, left: float | None, right: float | None, *, time: bool = 
 
 def _tools(a: Evidence, b: Evidence) -> tuple[ToolStep, ...]:
     """Both runs' tool calls in one order: the longest common subsequence, with what only one of them did between."""
-    left, right = [normal_text(use.key) for use in a.tools], [normal_text(use.key) for use in b.tools]
+    keys = [[use.key for use in run.tools] for run in (a, b)]
+    normal = {key: normal_text(key) for key in dict.fromkeys((*keys[0], *keys[1]))}
+    left, right = ([normal[key] for key in side] for side in keys)
     steps: list[ToolStep] = []
     i = j = 0
     for x, y in [*align(left, right), (len(left), len(right))]:

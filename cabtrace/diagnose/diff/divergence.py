@@ -39,12 +39,23 @@ def find_divergence(a: Evidence, b: Evidence) -> Divergence | None:
     for left, right in _pairs(a.calls, b.calls):
         if left is None or right is None:
             return _went_on(a, b, left, right)
+        if _nothing_to_see(a, b, left, right):
+            continue
         one, other = turn_of(a, left), turn_of(b, right)
         found = _at(one, other, same_agent=same_agent, same_hash=left.request_hash == right.request_hash)
         if found is not None and found.kind != "worded":
             return found
         worded = worded or found
     return _ended(a, b) or worded or _outcome(a, b)
+
+
+def _nothing_to_see(a: Evidence, b: Evidence, left: ModelCall, right: ModelCall) -> bool:
+    """Whether all that `_at` looks at is the same to the letter, so that nothing need be made comparable first."""
+    if failure_of(left) != failure_of(right) or left.finish_reasons != right.finish_reasons:
+        return False
+    one, other = a.body(left.call_id), b.body(right.call_id)
+    same_question = left.request_hash == right.request_hash or one.input_messages == other.input_messages
+    return same_question and one.output_messages == other.output_messages
 
 
 def _pairs(left: Sequence[ModelCall], right: Sequence[ModelCall]) -> Iterator[tuple[ModelCall | None, ModelCall | None]]:

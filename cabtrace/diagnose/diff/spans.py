@@ -16,6 +16,7 @@ DURATION_SHARE = 0.2
 MAGNITUDE_SHARE = 0.05
 _MAGNITUDES = (sc.GEN_AI_INPUT_TOKENS, sc.GEN_AI_OUTPUT_TOKENS)
 _EXACT = (sc.ERROR_TYPE, sc.EXIT_CODE, sc.PROCESS_EXIT_CODE, sc.HTTP_STATUS)
+_LOOKED_AT = frozenset((*_MAGNITUDES, *_EXACT))
 _BY_KIND = frozenset(
     (
         sc.SpanKind.CELL,
@@ -85,9 +86,9 @@ def same_magnitude(a: float, b: float, share: float = MAGNITUDE_SHARE) -> bool:
 
 
 def _key(span: SpanRecord, names: dict[str, str]) -> str:
-    kind = span.attributes.get(sc.SPAN_KIND)
+    kind = span.text(sc.SPAN_KIND)
     if kind in _BY_KIND:  # their names hold the task or the agent
-        return str(kind)
+        return kind
     if kind == sc.SpanKind.MODEL_CALL:
         return "chat"
     name = names.get(span.name)
@@ -110,6 +111,8 @@ def _compare(a: SpanRecord, b: SpanRecord) -> list[tuple[float, Change]]:
         note(1e18, "ended", a.end_ns is not None, b.end_ns is not None)
     if a.failed != b.failed:
         note(1e17, "failed", a.failed, b.failed)
+    if _LOOKED_AT.isdisjoint(a.attributes) and _LOOKED_AT.isdisjoint(b.attributes):
+        return found
     for key in _MAGNITUDES:
         one_n, other_n = a.integer(key), b.integer(key)
         if one_n is not None and other_n is not None and not same_magnitude(one_n, other_n):

@@ -29,6 +29,7 @@ _MACHINE = (
     ),
 )
 _JUDGED = (Cause.TESTS_FAILED, Cause.AGENT_ERROR)
+_BROKE = (Cause.SANDBOX_FAILED, Cause.HARNESS_FAILED, Cause.VERIFIER_FAILED)
 
 
 @dataclass(slots=True)
@@ -135,15 +136,26 @@ def _shape(result: str) -> str:
 
 
 def machine(run: Evidence) -> Iterator[Finding]:
-    """What tools said of the machine itself: a full disk, no memory, no network."""
+    """What was said of the machine itself: a full disk, no memory, no network. By a tool, by the agent, or by cabtrace."""
     for name, pattern, words in _MACHINE:
+        explains = 0.85 if run.cause in _JUDGED else 0.98 if run.cause in _BROKE else 0.0
+        explains = 0.0 if name == "no_network" else explains
         use = next((u for u in run.tools if u.failed and pattern.search(u.result)), None)
-        if use is None:
-            continue
-        judged = run.cause in _JUDGED and name != "no_network"
-        line = next((row for row in use.result.splitlines() if pattern.search(row)), "")
-        sentence = f"{words}: `{quote(use.command, 100)}` said {quote(line, 200)!r}."
-        yield Finding(name, Severity.WARNING, use.end_ns or use.start_ns, use.span_id, sentence, "", 0.85 if judged else 0.0)
+        if use is not None:
+            line = next((row for row in use.result.splitlines() if pattern.search(row)), "")
+            sentence = f"{words}: `{quote(use.command, 100)}` said {quote(line, 200)!r}."
+            yield Finding(name, Severity.WARNING, use.end_ns or use.start_ns, use.span_id, sentence, "", explains)
+        elif explains and pattern.search(run.header.cause_detail):
+            sentence = f"{words}: {quote(run.header.cause_detail, 300)}"
+            yield Finding(name, Severity.ERROR, run.run.end_ns, "", sentence, "", explains)
+        elif explains and not run.tools and (line := _shown(run, pattern)):
+            span_id = run.container.span_id if run.container else ""
+            yield Finding(name, Severity.WARNING, run.agent_end_ns, span_id, f"{words}: {quote(line, 200)}", "", explains)
+
+
+def _shown(run: Evidence, pattern: re.Pattern[str]) -> str:
+    """The line of the terminal's end that says so, for agents whose tools are not known."""
+    return next((row for row in run.run.terminal_text(8_000).splitlines() if pattern.search(row)), "")
 
 
 def failures(run: Evidence) -> Iterator[Finding]:

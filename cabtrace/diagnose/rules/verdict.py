@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cabtrace.diagnose.evidence import Evidence
@@ -24,7 +25,7 @@ _SIGNALS = {
     15: "SIGTERM",
 }
 _KILLED = 137
-_OOM = "cabtrace.container.oom_killed"
+_NOTHING_RUNS = re.compile(r"^\[FATAL tini \(\d+\)\] exec .{1,300} failed: .{1,300}$", re.MULTILINE)
 
 
 def recorder_killed(run: Evidence) -> Iterator[Finding]:
@@ -53,13 +54,15 @@ def harness(run: Evidence) -> Iterator[Finding]:
     header = run.header
     if run.run.aborted or header.status == "recovered" or header.verdict is not Verdict.ERROR or header.cause is None:
         return
-    if header.cause is Cause.MODEL_FAILED:  # the model rules say it better
+    if header.cause is Cause.MODEL_FAILED or _nothing_runs(run):  # the rules for these say it better
         return
     span = run.verifier if header.cause is Cause.VERIFIER_FAILED else next(iter(run.error_leaves), None)
     missing = run.container is not None and run.container.text(sc.ERROR_TYPE) == "AgentNotFoundError"
+    image = run.container.text(sc.CONTAINER_IMAGE_NAME) if run.container is not None else ""
+    blamed = header.cause is Cause.SANDBOX_FAILED and bool(image) and f"The image {image} " in header.cause_detail
     meaning = ENDINGS[header.cause].meaning
     yield Finding(
-        "agent_missing" if missing else header.cause.value,
+        "agent_missing" if missing else "broken_image" if blamed else header.cause.value,
         Severity.ERROR,
         span.start_ns if span else run.run.end_ns,
         span.span_id if span else "",
@@ -67,7 +70,7 @@ def harness(run: Evidence) -> Iterator[Finding]:
         if header.cause_detail
         else f"{meaning[:1].upper()}{meaning[1:]}.",
         tail(str(run.verification.get("stdout_tail") or "")) if header.cause is Cause.VERIFIER_FAILED else "",
-        1.0,
+        0.95,  # what broke the machine under it explains more
     )
 
 
@@ -86,8 +89,7 @@ def agent_exit(run: Evidence) -> Iterator[Finding]:
         yield Finding("agent_missing", severity, run.agent_end_ns, span_id, sentence, last, explains and 0.97)
     elif 128 < code < 160:
         name = _SIGNALS.get(code - 128, f"signal {code - 128}")
-        memory = ", which is also how a cell ends that is out of memory" if code == _KILLED else ""
-        sentence = f"The agent was killed by {name} (exit code {code}){memory}."
+        sentence = f"The agent was killed by {name} (exit code {code}){_no_memory(run) if code == _KILLED else ''}."
         yield Finding("agent_killed", severity, run.agent_end_ns, span_id, sentence, last, explains and 0.96)
     else:
         yield Finding(
@@ -95,13 +97,46 @@ def agent_exit(run: Evidence) -> Iterator[Finding]:
         )
 
 
-def out_of_memory(run: Evidence) -> Iterator[Finding]:
-    """The container engine says that the memory limit ended the cell."""
-    if run.container is None or not run.container.attributes.get(_OOM):
+def _no_memory(run: Evidence) -> str:
+    """What is known of memory where a cell ended as one does that has none left."""
+    if run.container is None or not run.container.text(sc.CONTAINER_RUNTIME):
+        return ", which is also how a program ends that is out of memory"
+    if run.container.attributes.get(sc.CONTAINER_OOM_KILLED):
+        return ""
+    return "; not for want of memory, as its container engine says"
+
+
+def broken_image(run: Evidence) -> Iterator[Finding]:
+    """The container's init could not even start the image's shell: a wrong architecture, a loader that is not there."""
+    said = _nothing_runs(run)
+    if not said or run.container is None:
         return
-    explains = 0.98 if run.cause in (Cause.AGENT_ERROR, Cause.TESTS_FAILED) else 0.0
-    sentence = "The agent's container ran out of memory and was killed."
-    yield Finding("out_of_memory", Severity.ERROR, run.agent_end_ns, run.container.span_id, sentence, "", explains)
+    image = quote(run.container.text(sc.CONTAINER_IMAGE_NAME) or "the image", 120)
+    sentence = f"Nothing can be run in {image}: {quote(said, 300)}."
+    yield Finding("broken_image", Severity.ERROR, run.agent_end_ns, run.container.span_id, sentence, "", 1.0)
+
+
+def _nothing_runs(run: Evidence) -> str:
+    """What the container's init said when it could not start the shell, or ""."""
+    if run.container is None or run.calls or not run.header.exit_code or not run.container.text(sc.CONTAINER_RUNTIME):
+        return ""
+    found = _NOTHING_RUNS.search(run.run.terminal_text(2_000))
+    return found.group() if found else ""
+
+
+def out_of_memory(run: Evidence) -> Iterator[Finding]:
+    """The container engine says that the memory limit took a process."""
+    if run.container is None or not run.container.attributes.get(sc.CONTAINER_OOM_KILLED):
+        return
+    explains = 0.98 if run.cause in (Cause.AGENT_ERROR, Cause.TESTS_FAILED, Cause.TIMEOUT) else 0.0
+    limit = run.container.integer(sc.CONTAINER_MEMORY_LIMIT)
+    allowed = f" of {limit / 2**20:,.0f} MiB" if limit else ""
+    code = run.header.exit_code
+    if code == _KILLED:
+        what = f"The agent was killed at the memory limit{allowed} of its container (OOMKilled, exit code {code})"
+    else:
+        what = f"A process in the agent's container was killed at its memory limit{allowed} (OOMKilled), and the agent went on"
+    yield Finding("out_of_memory", Severity.ERROR, run.agent_end_ns, run.container.span_id, f"{what}.", "", explains)
 
 
 def first_error(run: Evidence) -> Iterator[Finding]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cabtrace.diagnose.critical_path import shares
 from cabtrace.diagnose.evidence import Evidence
 from cabtrace.diagnose.finding import Finding, Severity
 from cabtrace.diagnose.words import count, listed, quote, seconds, tail
-from cabtrace.globs import matching
 from cabtrace.model.outcome import Cause
 
 _OUTPUT_LINES = 16
@@ -43,6 +41,8 @@ def tests(run: Evidence) -> Iterator[Finding]:
 
 def tampering(run: Evidence) -> Iterator[Finding]:
     """Files that the task protects, such as its tests, were changed."""
+    from cabtrace.globs import matching
+
     protected, changed = run.header.task.protected_paths, run.changed_paths
     touched = list(matching(protected, changed)) if protected and changed else []
     if not touched:
@@ -57,6 +57,8 @@ def tampering(run: Evidence) -> Iterator[Finding]:
 
 def unexpected_changes(run: Evidence) -> Iterator[Finding]:
     """Files that changed although the task did not expect it."""
+    from cabtrace.globs import matching
+
     task, changed = run.header.task, run.changed_paths
     if not changed or not task.changes_declared:
         return
@@ -122,8 +124,7 @@ def last_words(run: Evidence) -> Iterator[Finding]:
 
 def time_spent(run: Evidence) -> Iterator[Finding]:
     """The critical path: what the run's length hangs on."""
-    sections = run.critical_path
-    parts = shares(sections)
+    sections, parts = run.critical_path, run.shares
     if not parts:
         return
     longest = max(sections, key=lambda s: s.end_ns - s.start_ns)

@@ -129,9 +129,17 @@ def _unite(work: Work, call: SpanRecord, own: SpanRecord, maker: str | None, par
         parent_id = maker
     merged = united(call, own)
     attributes = {**merged.attributes, sc.CALL_SOURCES: _BOTH}
+    work.notes["contradicted"] += _contradict(call, own)
     work.absorb(own.span_id, call.span_id)
     work.put(replace(merged, parent_id=work.current_id(parent_id) if parent_id else call.parent_id, attributes=attributes))
     work.notes["calls"] += 1
+
+
+def _contradict(call: SpanRecord, own: SpanRecord) -> bool:
+    """Whether both count tokens, and not the same."""
+    a, b = call_facts(call), call_facts(own)
+    outputs = a.output is not None and b.output is not None and a.output != b.output
+    return outputs or bool(a.inputs and b.inputs and not a.inputs & b.inputs)
 
 
 def _within(span_id: str, ancestor: str, parents: dict[str, str | None]) -> bool:

@@ -117,6 +117,11 @@ def tool_id(span: SpanRecord) -> str:
     return _text(span, _TOOL_ID)
 
 
+def plain_id(name: str, tool_call_id: str) -> str:
+    """The id as the model's side has it: Gemini CLI puts the tool's name before it."""
+    return tool_call_id.removeprefix(f"{name}__") or tool_call_id
+
+
 def canonical(arguments: str) -> str:
     """Arguments that mean the same as the same text."""
     try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.merge.adopt import fresh_id
+from cabtrace.model.merge.bounds import Bounds
 from cabtrace.model.merge.fill import united
 from cabtrace.model.merge.rules import ToolFacts
 from cabtrace.model.merge.transcript import ToolCallLike
@@ -56,9 +57,18 @@ def with_transcript(span: SpanRecord, call: ToolCallLike, key: str) -> SpanRecor
     return _judged(replace(span, start_ns=start_ns, end_ns=end_ns, attributes=attributes), call.error)
 
 
-def from_transcript(trace_id: str, call: ToolCallLike, key: str) -> SpanRecord | None:
-    """A call that only the transcript tells of; None where it does not say when. It has no parent yet."""
+def from_transcript(trace_id: str, call: ToolCallLike, key: str, bounds: Bounds | None = None) -> SpanRecord | None:
+    """A call that only the transcript tells of; None where nothing says when. It has no parent yet.
+
+    Without a time of its own it lasts as long as it can have lasted: its times are the model calls', an upper bound.
+    """
     start_ns = call.ended_ns if call.started_ns is None else call.started_ns
+    end_ns = call.ended_ns
+    witnesses: dict[str, AttributeValue] = {sc.TOOL_CALL_SOURCES: ("transcript",), sc.TOOL_CALL_TIMES: "transcript"}
+    if start_ns is None and bounds is not None:
+        start_ns, end_ns = bounds.start_ns, bounds.end_ns
+        witnesses = {sc.TOOL_CALL_SOURCES: ("transcript", "model_calls"), sc.TOOL_CALL_TIMES: "model_calls"}
+        witnesses[sc.TOOL_CALL_ASKED_BY] = bounds.asked_by
     if start_ns is None:
         return None
     facts = ToolFacts(call.tool_call_id, call.name, call.arguments, call.result, call.exit_code)
@@ -68,13 +78,12 @@ def from_transcript(trace_id: str, call: ToolCallLike, key: str) -> SpanRecord |
         parent_id=None,
         name=f"execute_tool {call.name or 'unknown'}",
         start_ns=start_ns,
-        end_ns=max(start_ns, start_ns if call.ended_ns is None else call.ended_ns),
+        end_ns=max(start_ns, start_ns if end_ns is None else end_ns),
         kind=KIND_INTERNAL,
         attributes={
             sc.SPAN_KIND: sc.SpanKind.TOOL_CALL,
             sc.GEN_AI_OPERATION: "execute_tool",
-            sc.TOOL_CALL_SOURCES: ("transcript",),
-            sc.TOOL_CALL_TIMES: "transcript",
+            **witnesses,
             sc.TOOL_CALL_TRANSCRIPT: key,
         },
     )

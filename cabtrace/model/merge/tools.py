@@ -8,8 +8,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from cabtrace.model import semconv as sc
+from cabtrace.model.merge.bounds import CallBounds
 from cabtrace.model.merge.pairing import FOREVER_NS, Timed, pair_by_key
-from cabtrace.model.merge.rules import ToolFacts, canonical, is_telemetry, tool_facts, tool_id
+from cabtrace.model.merge.rules import ToolFacts, canonical, is_telemetry, plain_id, tool_facts, tool_id
 from cabtrace.model.merge.tool_spans import from_transcript, promoted, with_telemetry, with_transcript
 from cabtrace.model.merge.transcript import ToolCallLike
 from cabtrace.model.merge.work import Work
@@ -30,7 +31,8 @@ class _Entry:
     def real_id(self) -> str:
         """Its id, unless that was made up where an API gives none."""
         made_up = self.facts.tool_call_id.startswith(f"{self.span.text(sc.TOOL_CALL_ASKED_BY)}:")
-        return "" if made_up and sc.TOOL_CALL_ASKED_BY in self.span.attributes else self.facts.tool_call_id
+        known = "" if made_up and sc.TOOL_CALL_ASKED_BY in self.span.attributes else self.facts.tool_call_id
+        return plain_id(self.facts.name, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,23 @@ class _Told:
     key: str
     call: ToolCallLike
 
+    @property
+    def real_id(self) -> str:
+        """The id that the model's side knows it by."""
+        return plain_id(self.call.name, self.call.tool_call_id)
 
-def merge_tools(work: Work, transcript: Sequence[ToolCallLike]) -> None:
+
+def merge_tools(work: Work, transcript: Sequence[ToolCallLike], told_calls: int | None = None) -> None:
     """First the spans among themselves, then what the transcript adds to them, or has alone."""
     _merge_telemetry(work)
-    _merge_transcript(work, transcript)
+    _merge_transcript(work, transcript, told_calls)
 
 
 def _merge_telemetry(work: Work) -> None:
     entries = [_entry(s) for s in work.ended() if _is_tool_call(s)]
     own = _own_spans(work)
-    names = Counter((source, e.facts.tool_call_id) for e in entries for source in e.sources)
-    names.update(("telemetry", e.facts.tool_call_id) for e in own)
+    names = Counter((source, e.real_id) for e in entries for source in e.sources)
+    names.update(("telemetry", e.real_id) for e in own)
     open_ = [e for e in entries if "telemetry" not in e.sources]
 
     def alone(key: Hashable) -> bool:
@@ -79,14 +86,14 @@ def _merge_telemetry(work: Work) -> None:
             work.put(promoted(telemetry.span, telemetry.facts))
 
 
-def _merge_transcript(work: Work, transcript: Sequence[ToolCallLike]) -> None:
+def _merge_transcript(work: Work, transcript: Sequence[ToolCallLike], told_calls: int | None) -> None:
     told = _keyed(transcript)
     entries = [_entry(s) for s in work.ended() if _is_tool_call(s)]
     taken = {e.span.text(sc.TOOL_CALL_TRANSCRIPT) for e in entries}
     told = [t for t in told if t.key not in taken]
     open_ = [e for e in entries if "transcript" not in e.sources]
-    counts = Counter(e.facts.tool_call_id for e in entries)
-    told_counts = Counter(c.tool_call_id for c in transcript)
+    counts = Counter(e.real_id for e in entries)
+    told_counts = Counter(plain_id(c.name, c.tool_call_id) for c in transcript)
 
     def alone(key: Hashable) -> bool:
         return counts[str(key)] == told_counts[str(key)] == 1
@@ -100,16 +107,17 @@ def _merge_transcript(work: Work, transcript: Sequence[ToolCallLike]) -> None:
         if key is _by_id:
             pairs += pair_by_key(lefts, rights, key, told_key, alone=alone)
         else:
-            pairs += pair_by_key(lefts, rights, key, told_key, fits=lambda a, b: not (a.real_id and b.call.tool_call_id))
+            pairs += pair_by_key(lefts, rights, key, told_key, fits=lambda a, b: not (a.real_id and b.real_id))
     for entry, found in pairs:
         work.put(with_transcript(entry.span, found.call, found.key))
         work.notes["tool_calls"] += 1
     done_keys = {t.key for _, t in pairs}
     untimed = 0
+    bounds = CallBounds(work, told_calls)
     for item in told:
         if item.key in done_keys:
             continue
-        span = from_transcript(work.trace_id, item.call, item.key)
+        span = from_transcript(work.trace_id, item.call, item.key, bounds.after(item.call.model_call))
         if span is None:
             untimed += 1
         else:
@@ -193,7 +201,7 @@ def _by_name(entry: _Entry) -> Hashable | None:
 
 
 def _told_by_id(told: _Told) -> Hashable | None:
-    return told.call.tool_call_id or None
+    return told.real_id or None
 
 
 def _told_by_arguments(told: _Told) -> Hashable | None:

@@ -18,6 +18,7 @@ _WORDS: Mapping[str, str] = {
     "promoted": "model calls are known from the agent's own telemetry only",
     "untimed_tool_calls": "tool calls of the agent's transcript have no time, and no span",
     "synthetic": "spans that others name as their parent never arrived; spans marked as synthetic stand for them",
+    "contradicted": "model calls have other token counts in the agent's own telemetry than on the wire; both are kept",
     "cycles": "spans claimed to be their own ancestors",
 }
 
@@ -32,12 +33,13 @@ class Merged:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the trace, one sentence each."""
-        return tuple(f"{count} {_WORDS[key]}." for key, count in sorted(self.counts.items()) if key in _WORDS)
+        return tuple(f"{count} {_WORDS[key]}." for key, count in sorted(self.counts.items()) if key in _WORDS and count)
 
 
-def merge_spans(spans: Sequence[SpanRecord], transcript: Sequence[ToolCallLike] = ()) -> Merged:
+def merge_spans(spans: Sequence[SpanRecord], transcript: Sequence[ToolCallLike] = (), *, told_calls: int | None = None) -> Merged:
     """One tree of all spans: model calls and tool calls once each, every parent there, one root.
 
+    `told_calls` is the number of model calls that the transcript tells of, None where it counts none.
     Spans that have not ended are context: they are referred to, handed back as they are and never changed. A trace that was
     merged before comes back unchanged.
     """
@@ -46,7 +48,7 @@ def merge_spans(spans: Sequence[SpanRecord], transcript: Sequence[ToolCallLike] 
         work.changed = False
         settle(work)
         merge_calls(work)
-        merge_tools(work, transcript)
+        merge_tools(work, transcript, told_calls)
         settle(work)
         _follow_links(work)
         if not work.changed:

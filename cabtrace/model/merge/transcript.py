@@ -39,3 +39,7 @@ class ToolCallLike(Protocol):
     @property
     def error(self) -> str:
         """Why it failed; "" where it did not."""
+
+    @property
+    def model_call(self) -> int | None:
+        """Which of the transcript's model calls it followed from, counted from 0; for calls that it tells no time of."""

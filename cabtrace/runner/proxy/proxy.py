@@ -14,11 +14,11 @@ from aiohttp.typedefs import Handler
 
 from cabtrace.errors import CabtraceError, UsageError
 from cabtrace.limits import DEFAULT, Limits
+from cabtrace.loop_thread import LoopThread
 from cabtrace.runner.proxy.connection import GuardedConnection
 from cabtrace.runner.proxy.endpoint import parse_endpoint
 from cabtrace.runner.proxy.forward import Forwarder, strip_additions
 from cabtrace.runner.proxy.guarded_sink import GuardedSink
-from cabtrace.runner.proxy.loop_thread import LoopThread
 from cabtrace.runner.proxy.sink import CallSink
 from cabtrace.runner.proxy.upstream import Timeouts
 
@@ -76,11 +76,9 @@ class ModelProxy:
 
     def start(self) -> None:
         """Listens; `port` is known afterwards. Raises CabtraceError where it cannot."""
-        self._thread.start()
         try:
-            self._thread.call(self._open())
+            self._thread.start(self._open())
         except OSError as error:
-            self._thread.stop()
             raise CabtraceError(
                 f"the model proxy cannot listen on {self._listen_host}:{self._wanted_port}: {error.strerror or error}.",
                 hint="Choose another port, or none.",

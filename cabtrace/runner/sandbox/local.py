@@ -66,9 +66,19 @@ class LocalSandbox:
                 remove_tree(self._scratch)
             raise SandboxError(f"The sandbox folder {error.filename} cannot be made: {error.strerror}.") from error
         self._opened = True
-        root = self._scratch.resolve()
-        paths = SandboxPaths(*(str(root / name) for name in _FOLDERS[:5]))
-        return SandboxFacts(paths, _LOOPBACK, _LOOPBACK, image=self._image, left_open=(self._left_open,))
+        return SandboxFacts(self._paths(), _LOOPBACK, _LOOPBACK, image=self._image, left_open=(self._left_open,))
+
+    def reopen(self) -> SandboxPaths:
+        """Takes up what a killed runner left, of which nothing runs any more then. Raises SandboxError where it is gone."""
+        if self._scratch.is_symlink() or not self._scratch.is_dir():
+            raise SandboxError("its home is no longer there.", hint="`cabtrace gc` removes it, and it was on one machine only.")
+        kill_marked(self._run_id)
+        self._opened = True
+        return self._paths()
+
+    def release(self) -> None:
+        """Lets go of what was reopened; it stays."""
+        self._opened = False
 
     def put(self, source: Path, target: str) -> None:
         """Copies a folder's content in. The verifier's folders are made fresh: nothing that the agent left is in them."""
@@ -114,6 +124,10 @@ class LocalSandbox:
             removed.append(f"folder {self._scratch}")
         self._opened = False
         return removed
+
+    def _paths(self) -> SandboxPaths:
+        root = self._scratch.resolve()
+        return SandboxPaths(*(str(root / name) for name in _FOLDERS[:5]))
 
     def _environment(self, command: Command) -> dict[str, str]:
         return {

@@ -12,6 +12,7 @@ from docker.errors import APIError, NotFound
 
 from cabtrace.errors import AgentNotFoundError, SandboxError
 from cabtrace.limits import DEFAULT, Limits
+from cabtrace.model import semconv as sc
 from cabtrace.protocols import Command, SandboxFacts, SandboxPaths
 from cabtrace.runner.sandbox.docker import door, profile
 from cabtrace.runner.sandbox.docker.engine import connect, engine_errors, engine_site, gone, labelled, remove_labelled
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES: Final = 1024 * 1024
 _MIB: Final = 1024 * 1024
 _NETWORK_TRIES: Final = 20
+_STOP_S: Final = 15
 _DEFAULTS: Final = {"LANG": "C.UTF-8"}
 
 
@@ -98,6 +100,27 @@ class DockerSandbox:
         except BaseException:
             self.close()
             raise
+
+    def reopen(self) -> SandboxPaths:
+        """Takes up the container that a killed runner left, stopped then. Raises SandboxError where it is gone.
+
+        Where the agent worked is not known.
+        """
+        self._client = connect(self._client_factory)
+        found = [item.id for item in labelled(self._client, self._run_id) if item.kind == "container"]
+        if not found:
+            raise SandboxError("its container is no longer there.", hint="`cabtrace gc` removes it.")
+        self._container_id = found[0]
+        self._signal("SIGKILL")
+        with engine_errors("stop the container"):
+            self._client.api.wait(self._container_id, timeout=_STOP_S)
+        return SandboxPaths(profile.WORKSPACE, profile.HOME, profile.TESTS, profile.LOGS, profile.SOLUTION)
+
+    def release(self) -> None:
+        """Lets go of what was reopened; it stays."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def put(self, source: Path, target: str) -> None:
         """Copies a folder in. The verifier's folders are made fresh: nothing that the agent left is in them."""
@@ -211,6 +234,7 @@ class DockerSandbox:
             "container.image.name": self._image_name,
             "container.image.id": str(image.id),
             "container.image.repo_digests": repo_digests(image),
+            sc.CONTAINER_MEMORY_LIMIT: self._resources.memory_bytes,
         }
         return SandboxFacts(
             paths=SandboxPaths(workdir, profile.HOME, profile.TESTS, profile.LOGS, profile.SOLUTION),

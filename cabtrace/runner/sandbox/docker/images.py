@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 TASK_LABEL: Final = "cabtrace.task"
+_LINES_SHOWN: Final = 3
+_COMMAND_CHARS: Final = 80
+_COMMAND: Final = re.compile(r"(?<=The command )'.*'(?= returned)", re.DOTALL)
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def find_image(client: DockerClient, name: str, *, pull: bool = False) -> Image:
@@ -70,6 +75,8 @@ def build_image(
     dockerfile: str = "Dockerfile",
     arguments: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    network: str = "",
+    hints: Mapping[str, str] | None = None,
     client_factory: Callable[[], DockerClient] | None = None,
 ) -> str:
     """Builds an image and returns its id. The engine's own cache makes a second call quick.
@@ -81,6 +88,8 @@ def build_image(
         dockerfile: The file's name in `context`.
         arguments: Of the build.
         labels: Put on the image in place of the task's.
+        network: Which of the engine's networks the steps have (`host`, `none`, ...); its usual one where "".
+        hints: What to do (the values) where a step that failed says something that a regular expression (the keys) finds.
         client_factory: Makes the client; the environment's engine where None.
 
     Raises:
@@ -97,19 +106,33 @@ def build_image(
                 tag=tag,
                 buildargs=dict(arguments or {}),
                 labels=dict({TASK_LABEL: task} if labels is None else labels),
+                network_mode=network or None,
                 rm=True,
                 forcerm=True,
             )
             return str(image.id)
     except SandboxError as error:
         if isinstance(error.__cause__, BuildError):
-            raise SandboxError(f"The image {tag} cannot be built: {_last_words(error.__cause__)}.") from error
+            log = _log_lines(error.__cause__)
+            hint = next((said for sign, said in (hints or {}).items() if any(re.search(sign, line) for line in log)), "")
+            why = _last_words(log, str(error.__cause__.msg))
+            raise SandboxError(f"The image {tag} cannot be built: {why}.", hint=hint) from error
         raise
     finally:
         client.close()
 
 
-def _last_words(error: BuildError) -> str:
-    lines = [str(entry.get("stream", "")).strip() for entry in error.build_log if isinstance(entry, dict)]
-    said = " | ".join([line for line in lines if line][-3:])
-    return " ".join(f"{error.msg} ({said})".split()).rstrip(".")[:800]
+def _last_words(log: Sequence[str], message: str) -> str:
+    said = " | ".join(log[-_LINES_SHOWN:])
+    return " ".join(f"{_COMMAND.sub(_shortened, message)}{f' ({said})' if said else ''}".split()).rstrip(".")[:800]
+
+
+def _shortened(found: re.Match[str]) -> str:
+    return found[0] if len(found[0]) <= _COMMAND_CHARS else f"{found[0][:_COMMAND_CHARS]} …'"
+
+
+def _log_lines(error: BuildError) -> list[str]:
+    """What the steps said, without colours and without what the engine says of itself."""
+    text = "".join(str(entry.get("stream", "")) for entry in error.build_log if isinstance(entry, dict))
+    lines = [line.strip() for line in _COLOUR.sub("", text).splitlines()]
+    return [line for line in lines if line and not line.startswith(("Removing intermediate container", "---> "))]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from cabtrace.errors import SandboxError
+from cabtrace.model import semconv as sc
 
 _READ_BYTES: Final = 65_536
 _KILL_WAIT_S: Final = 15.0
@@ -77,7 +78,7 @@ class DockerProcess:
         try:
             self._code, out_of_memory = wait()
             if out_of_memory:
-                self.attributes["cabtrace.container.oom_killed"] = 1
+                self.attributes[sc.CONTAINER_OOM_KILLED] = 1
         except SandboxError as error:
             self._failure = error
         finally:
