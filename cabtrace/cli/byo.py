@@ -68,6 +68,26 @@ def find_task(name: str) -> Path:
     )
 
 
+def make_spec(agent: str, model: str, task: str, *, endpoint: str, timeout: float | None, key: str, **more: Any) -> CellSpec:
+    """The cell that the options describe, on this machine; `more` are other fields of it. Raises CabtraceError."""
+    from cabtrace.agents.registry import find_agent
+    from cabtrace.runner.spec import CellSpec
+    from cabtrace.runner.task import load_task
+    from cabtrace.store.layout import default_scratch
+
+    return CellSpec(
+        task=load_task(find_task(task)),
+        agent=find_agent(agent),
+        model=model,
+        scratch=default_scratch(),
+        sandbox="local",
+        endpoint=endpoint,
+        api_key=key or key_of_environment(),
+        timeout_s=timeout,
+        **more,
+    )
+
+
 def run_one(spec: CellSpec, *, as_json: bool) -> int:
     """Runs the cell, with progress on a terminal; the exit code."""
     from cabtrace.cli.progress import LiveProgress

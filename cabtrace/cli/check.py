@@ -17,27 +17,11 @@ def command(agent: str, model: str, task: str, endpoint: str, timeout: float | N
 
     The agent runs as you do, with your network and files; nothing isolates it.
     """
-    from cabtrace.agents.registry import find_agent
-    from cabtrace.cli.byo import find_task, key_of_environment, run_one
+    from cabtrace.cli.byo import make_spec, run_one
     from cabtrace.cli.own_process import close_environment, mask_argument
-    from cabtrace.runner.spec import CellSpec
-    from cabtrace.runner.task import load_task
-    from cabtrace.store.layout import default_scratch
 
     if key:
         mask_argument(key)
     close_environment()
-    spec = CellSpec(
-        task=load_task(find_task(task)),
-        agent=find_agent(agent),
-        model=model,
-        store=store,
-        scratch=default_scratch(),
-        sandbox="local",
-        endpoint=endpoint,
-        api_key=key or key_of_environment(),
-        sweep="check",
-        timeout_s=timeout,
-        provisional=True,
-    )
-    return run_one(spec, as_json=as_json)
+    cell = {"store": store, "sweep": "check", "provisional": True}
+    return run_one(make_spec(agent, model, task, endpoint=endpoint, timeout=timeout, key=key, **cell), as_json=as_json)

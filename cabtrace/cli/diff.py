@@ -24,9 +24,10 @@ _LINES_SHOWN = 120
 @click.argument("left", metavar="A", required=False, shell_complete=complete_run)
 @click.argument("right", metavar="B", required=False, shell_complete=complete_run)
 @click.option("--against-passing", metavar="RUN", default="", help="Compare RUN with the nearest passing run of its task.")
+@click.option("--tui", is_flag=True, help="Show both side by side in this terminal, their steps aligned.")
 @store_option
 @json_option
-def command(left: str | None, right: str | None, against_passing: str, store: Path, as_json: bool) -> None:
+def command(left: str | None, right: str | None, against_passing: str, tui: bool, store: Path, as_json: bool) -> int:
     """Compare two runs: who ran what, outcome, spans, tool calls, tests, patches, and where they parted.
 
     Numbers differ only beyond a tolerance: durations by more than 1 ms and 20 %, tokens by more than 5 %.
@@ -34,6 +35,7 @@ def command(left: str | None, right: str | None, against_passing: str, store: Pa
     from cabtrace.cli import out
     from cabtrace.diagnose.diff.compare import compare
     from cabtrace.errors import UsageError
+    from cabtrace.gc_pause import gc_paused
     from cabtrace.store.catalog import find_run
     from cabtrace.store.reader import RunView
 
@@ -46,13 +48,32 @@ def command(left: str | None, right: str | None, against_passing: str, store: Pa
         one, other = find_run(store, left), find_run(store, right)
     else:
         raise UsageError("Two runs are needed: A and B.", hint="Or --against-passing RUN.")
+    if tui:
+        return _show(store, one, other, as_json=as_json)
     a, b = RunView(one), RunView(other)
-    comparison = compare(a, b)
+    with gc_paused():
+        comparison = compare(a, b)
     if as_json:
         out.print_json(as_record(a, b, comparison))
-        return
+        return 0
     for line in tell(a, b, comparison, store):
         out.say(line)
+    return 0
+
+
+def _show(store: Path, left: Path, right: Path, *, as_json: bool) -> int:
+    """The compare screen. Raises UsageError where there is no terminal for it."""
+    import sys
+
+    from cabtrace.errors import UsageError
+
+    if as_json:
+        raise UsageError("--tui and --json exclude each other.")
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        raise UsageError("--tui needs a terminal.", hint="Without it the comparison is printed.")
+    from replay.tui.app import run_app
+
+    return run_app(store, left, against=right)
 
 
 def passing_run(store: Path, run: RunView) -> Path:
@@ -72,8 +93,8 @@ def passing_run(store: Path, run: RunView) -> Path:
 
 def tell(a: RunView, b: RunView, found: Comparison, store: Path) -> Iterator[str]:
     """The comparison as lines; what was recorded is made safe by who prints them."""
-    yield f"A  {a.header.cell_id} #{a.header.attempt}"
-    yield f"B  {b.header.cell_id} #{b.header.attempt}"
+    yield f"A  {a.header.title}"
+    yield f"B  {b.header.title}"
     yield ""
     for name, x, y in (*found.outcome, *found.identity):
         yield f"{name:<16}{x}" if x == y else f"{name:<16}{x}  →  {y}"
@@ -198,8 +219,7 @@ def _value(what: str, value: object) -> str:
 
 
 def _side(view: RunView) -> dict[str, Any]:
-    header = view.header
-    return {"path": str(view.path), "cell_id": header.cell_id, "attempt": header.attempt, "run_id": header.run_id}
+    return {"path": str(view.path), **view.header.identity()}
 
 
 def _divergence_record(a: RunView, b: RunView, found: Divergence) -> dict[str, Any]:

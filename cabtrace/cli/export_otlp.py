@@ -29,6 +29,7 @@ _NANOSECONDS = 10**9
 @click.option("--content", is_flag=True, help="Send prompts, answers, tool arguments and results, too.")
 @click.option("--timeshift", type=click.Choice(["now"]), help="Move all times so that the run ends now.")
 @click.option("--split-values", type=click.IntRange(64), metavar="BYTES", help="Split longer attribute values [tempo: 2048].")
+@click.option("--fold", is_flag=True, help="Send runs of an agent's quiet spans as one span each, as the replay shows them.")
 @click.option("--patience", type=click.FloatRange(0), default=60.0, show_default=True, metavar="S", help="Try a batch so long.")
 @click.option("--ui", metavar="URL", help="Base URL of the backend's pages, for the link.")
 @json_option
@@ -42,6 +43,7 @@ def command(
     content: bool,
     timeshift: str | None,
     split_values: int | None,
+    fold: bool,
     patience: float,
     ui: str | None,
     as_json: bool,
@@ -65,7 +67,7 @@ def command(
     reports = []
     for path in dict.fromkeys(find_run(store, name) for name in runs):
         view = RunView(path)
-        shape = Shape(content, shift_to_now(view) if timeshift else 0, value_bytes)
+        shape = Shape(content, shift_to_now(view) if timeshift else 0, value_bytes, fold)
         options = Options(target, shape, Patience(total_s=patience), store, preset or "")
         with SpanProgress(view.header.cell_id) as progress:
             reports.append(export_run(view, options, progress=progress))
@@ -136,12 +138,17 @@ def tell(reports: Sequence[Report], preset: str, ui: str, *, as_json: bool) -> i
 
 def describe(report: Report, link: str) -> list[str]:
     """A report in words."""
+    from cabtrace.model.run import PROVISIONAL_NOTE
+
     mark = "…" if report.waiting else "✗" if report.rejected else "✓"
     counts = f"{report.delivered:,} delivered, {report.rejected:,} rejected, {report.waiting:,} waiting"
     lines = [f"{mark} {report.cell_id}: {counts} ({report.spans:,} spans, {report.requests} requests, {report.seconds:.1f} s)"]
+    lines += [f"  {PROVISIONAL_NOTE}"] if report.provisional else []
+    lines += [f"  {report.folded:,} quiet spans are folded into others"] if report.folded else []
     lines += [
         f"  rejected {count:,}: {words}" if count else f"  the receiver says: {words}" for words, count in report.words.items()
     ]
+    lines += [f"  {report.note}"] if report.note else []
     if report.unreadable_lines:
         lines.append(f"  {report.unreadable_lines} lines of the trace are unreadable and were not sent")
     if report.waiting:

@@ -24,8 +24,18 @@ def command() -> None:
     metavar="DIR",
     help="Install cabtrace from the wheels of this folder, pip's among them, instead of a package index.",
 )
+@click.option("--network", default="", metavar="NAME", help="The network of the steps: host, none, … [default: the engine's].")
+@click.option(
+    "--ca",
+    "ca_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Certificates (PEM) to trust during the build, where a proxy of yours opens TLS. The image does not trust them.",
+)
 @json_option
-def build_command(agent: str, base: str, tag: str, wheels: Path | None, as_json: bool) -> None:
+def build_command(
+    agent: str, base: str, tag: str, wheels: Path | None, network: str, ca_file: Path | None, as_json: bool
+) -> None:
     """Build the image of AGENT: its CLI at the version that the adapter was verified with, and this very cabtrace."""
     from cabtrace.agents.registry import find_agent
     from cabtrace.cli import out
@@ -34,7 +44,7 @@ def build_command(agent: str, base: str, tag: str, wheels: Path | None, as_json:
     made = recipe(find_agent(agent), base, tag)
     if not as_json:
         click.echo(f"Building {made.tag} on {made.base}; this may take some minutes.", err=True)
-    image_id = build(made, wheels)
+    image_id = build(made, wheels, network=network, ca_file=ca_file)
     if as_json:
         out.print_json({"tag": made.tag, "id": image_id, "base": made.base, "agent": made.agent, "pinned_version": made.version})
         return

@@ -44,7 +44,7 @@ def command(store: Path, failed: bool, as_json: bool) -> None:
                 out.cell(header.task.id),
                 out.cell(words.seconds(header.duration_s)),
                 out.cell(words.count(words.number(tokens))),
-                out.cell(words.score(words.number(header.scores.get("composite", {}).get("value")))),
+                out.cell(header.composite_words),
                 out.cell(header.cause.value if header.cause else ""),
             ]
         )
@@ -62,9 +62,7 @@ def _as_json(run: Any) -> dict[str, Any]:
     return {
         "path": str(run.path),
         "status": status,
-        "cell_id": header.cell_id,
-        "run_id": header.run_id,
-        "attempt": header.attempt,
+        **header.identity(),
         "agent": header.agent.name,
         "model": header.model,
         "task": header.task.id,
@@ -73,7 +71,6 @@ def _as_json(run: Any) -> dict[str, Any]:
         "cause_detail": header.cause_detail,
         "started_at": header.started_at,
         "duration_s": header.duration_s,
-        "provisional": header.provisional,
         "lost_records": header.completeness.lost.total,
         "scores": {name: s.get("value") for name, s in header.scores.items()},
     }

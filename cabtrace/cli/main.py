@@ -25,6 +25,7 @@ COMMANDS = {
     "screenshot": ("screenshot", "Write the replay screen at a moment as an SVG picture."),
     "why": ("why", "Say why a run ended as it did, with the moment to look at."),
     "export": ("export", "Export a run: to Jaeger, Tempo, any OTLP backend, or a file in another format."),
+    "import": ("import_group", "Import a trace that was recorded elsewhere as a run."),
     "diff": ("diff", "Compare two runs, and show where they parted."),
     "triage": ("triage", "Group the failing cells of the store by what went wrong."),
     "outbox": ("outbox", "List exports that are not finished."),

@@ -35,6 +35,11 @@ def json_option(function: Function) -> Function:
     return click.option("as_json", "--json", is_flag=True, help="Print JSON.")(function)
 
 
+def report_option(function: Function) -> Function:
+    """`--report FILE`, by which a program that runs this command learns what it is doing; not for people."""
+    return click.option("--report", "report_file", type=click.Path(path_type=Path), hidden=True)(function)
+
+
 def run_argument(function: Function) -> Function:
     """RUN, completed from the store."""
     return click.argument("run", metavar="RUN", shell_complete=complete_run)(function)

@@ -92,7 +92,7 @@ def _resume(pending: Pending, store: Path, environ: dict[str, str], patience_s: 
     from exporters.otlp.retry import Patience
 
     job = pending.job
-    shape = Shape(job.content, job.timeshift_ns, job.value_bytes)
+    shape = Shape(job.content, job.timeshift_ns, job.value_bytes, job.fold)
     options = Options(target_of(job, environ), shape, Patience(total_s=patience_s), store, job.preset)
     with SpanProgress(job.cell_id) as progress:
         return export_run(RunView(Path(job.run)), options, progress=progress, resumed=pending)

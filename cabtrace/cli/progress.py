@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import time
+from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from cabtrace.cli import out
-from cabtrace.runner.spec import Stats
+from cabtrace.runner.spec import RECORDING, Progress, Quiet, Stats
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+
+_STATS_S = 0.25
+
+
+class ReportedProgress:
+    """For a program that runs this command: a JSON object a line, appended to a file. Never stops a cell."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._since = time.monotonic()
+        self._said_at = 0.0
+
+    def __enter__(self) -> ReportedProgress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def phase(self, name: str, detail: str = "") -> None:
+        """A phase begins."""
+        where = {"run": detail} if name == RECORDING else {}
+        self._append({"at_s": round(time.monotonic() - self._since, 3), "phase": name, "detail": detail, **where})
+
+    def stats(self, stats: Stats) -> None:
+        """Numbers, a few times a second."""
+        now = time.monotonic()
+        if now - self._said_at >= _STATS_S:
+            self._said_at = now
+            self._append({"stats": dataclasses.asdict(stats)})
+
+    def _append(self, record: dict[str, object]) -> None:
+        with contextlib.suppress(OSError), self._path.open("ab") as file:
+            file.write(json.dumps(record).encode() + b"\n")
+
+
+def progress_for(limit_s: float, report: Path | None, *, as_json: bool) -> AbstractContextManager[Progress]:
+    """Told to a file where one is named, to nobody where JSON is printed, else to the user."""
+    if report is not None:
+        return ReportedProgress(report)
+    return contextlib.nullcontext(Quiet()) if as_json else LiveProgress(limit_s)
 
 
 class LiveProgress:

@@ -82,6 +82,6 @@ def _report(recorded: Recorded, store: Path) -> None:
     if header.cause_detail:
         lines = [f"cabtrace: the recording failed: {header.cause_detail}"]
     lines += [f"  note: {warning}" for warning in header.warnings]
-    lines.append(f"Next: {shlex.join(['cabtrace', 'replay', *where, f'{header.cell_id}/{header.attempt}'])}")
+    lines.append(f"Next: {shlex.join(['cabtrace', 'replay', *where, header.key])}")
     for line in lines:
         click.echo(safe(line, newlines=False), err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -24,12 +26,39 @@ if TYPE_CHECKING:
 @click.option("--call", type=click.IntRange(min=0), metavar="N", help="Begin at model call N.")
 @click.option("--follow", is_flag=True, help="Follow the run while it records; without RUN, the latest.")
 @click.option("--plain", is_flag=True, help="Print the story as text instead; so does a pipe.")
+@click.option("--web", is_flag=True, help="Show it in a browser of this machine; prints the address. Needs cabtrace[web].")
+@click.option("--port", type=click.IntRange(1, 65_535), metavar="N", help="The port for --web [default: any that is free].")
+@click.option(
+    "--keymap",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keys by id, as TOML [default: keymap.toml in the platform's settings directory, if it is there].",
+)
+@click.option("--keymap-template", is_flag=True, help="Print every key's id, its keys and what it does, as such a file.")
 def command(
-    run: str | None, store: Path, at: str | None, span: str | None, error: bool, call: int | None, follow: bool, plain: bool
+    run: str | None,
+    store: Path,
+    at: str | None,
+    span: str | None,
+    error: bool,
+    call: int | None,
+    follow: bool,
+    plain: bool,
+    web: bool,
+    port: int | None,
+    keymap: Path | None,
+    keymap_template: bool,
 ) -> int:
     """Replay RUN in the terminal; without RUN, the list of runs."""
     from cabtrace.errors import UsageError
 
+    if keymap_template:
+        from replay.tui.keymap import template
+
+        sys.stdout.write(template())
+        return 0
+    if port is not None and not web:
+        raise UsageError("--port is for --web.")
     place = named_place(at, span, error=error, call=call)
     if follow:
         if place is not None:
@@ -38,7 +67,14 @@ def command(
     if run is None and place is not None:
         raise UsageError("A place needs a RUN to be in.", hint="`cabtrace ls` lists them; @last is the latest.")
     path = named_run(store, run) if run else None
-    on_terminal = sys.stdout.isatty() and sys.stdin.isatty()
+    if web:
+        if plain:
+            raise UsageError("--web and --plain exclude each other.")
+        where = {"--at": at, "--span": span, "--call": None if call is None else str(call)}
+        options = [word for name, value in where.items() if value is not None for word in (name, value)]
+        options += ["--error"] if error else ["--follow"] if follow else []
+        return _serve(store, path, [*options, *(["--keymap", str(keymap.absolute())] if keymap else [])], port or 0)
+    on_terminal = (sys.stdout.isatty() and sys.stdin.isatty()) or "TEXTUAL_DRIVER" in os.environ  # what --web sets
     if follow and (plain or not on_terminal):
         raise UsageError("--follow needs a terminal.", hint="--plain tells what is known so far.")
     if plain or not on_terminal:
@@ -48,7 +84,23 @@ def command(
         return 0
     from replay.tui.app import run_app
 
-    return run_app(store, path, place=place)
+    return run_app(store, path, place=place, keymap=keymap)
+
+
+def _serve(store: Path, path: Path | None, options: list[str], port: int) -> int:
+    """The same app in a browser, until ctrl-c. Each tab runs this command again, in the driver that textual-serve sets."""
+    from replay.web import WebReplay
+
+    argv = [sys.executable, "-m", "cabtrace.cli.main", "replay", "--store", str(store.absolute()), *options]
+    argv += [] if path is None else ["--", str(path.absolute())]
+    server = WebReplay(shlex.join(argv), f"cabtrace replay {path.name if path else ''}".strip(), port)
+
+    def ready(url: str) -> None:
+        sys.stdout.write(f"{url}\nOnly this address opens the replay, only on this machine. Ctrl-c ends it.\n")
+        sys.stdout.flush()
+
+    server.serve(ready)
+    return 0
 
 
 def named_place(at: str | None, span: str | None, *, error: bool, call: int | None) -> Place | None:

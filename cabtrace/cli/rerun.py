@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cabtrace.cli.options import json_option, run_argument, store_option
+from cabtrace.cli.options import json_option, report_option, run_argument, store_option
 
 if TYPE_CHECKING:
     from cabtrace.diagnose.diff.divergence import Divergence
     from cabtrace.modelserver.recorded import RecordedModel, Unanswered
-    from cabtrace.runner.spec import Cancel, CellResult
+    from cabtrace.runner.spec import Cancel, CellResult, Progress
     from cabtrace.runner.task import Task
     from cabtrace.store.reader import RunView
 
@@ -44,6 +44,7 @@ _FASTEST = 100.0
     help="The real model's base URL, for --continue-live.",
 )
 @store_option
+@report_option
 @json_option
 def command(
     run: str,
@@ -53,6 +54,7 @@ def command(
     continue_live: bool,
     endpoint: str,
     store: Path,
+    report_file: Path | None,
     as_json: bool,
 ) -> int:
     """Run the cell of RUN again on its recorded model answers: offline, free, deterministic.
@@ -62,6 +64,7 @@ def command(
     """
     from cabtrace.cli import out
     from cabtrace.cli.diff import divergence_lines
+    from cabtrace.cli.progress import progress_for
     from cabtrace.cli.run import report
     from cabtrace.cli.signals import cancel_on_signals
     from cabtrace.diagnose.diff.divergence import find_divergence
@@ -69,6 +72,7 @@ def command(
     from cabtrace.errors import UsageError
     from cabtrace.model.outcome import ENDINGS
     from cabtrace.runner.rerun import choose_task
+    from cabtrace.runner.spec import DEFAULT_TIMEOUT_S
     from cabtrace.runner.task import load_task
     from cabtrace.store.catalog import find_run
     from cabtrace.store.reader import RunView
@@ -77,10 +81,12 @@ def command(
         raise UsageError("--continue-live needs the real model.", hint="Give --endpoint URL, or set CABTRACE_ENDPOINT.")
     view = RunView(find_run(store, run))
     task, notice = choose_task(view, load_task(task_dir) if task_dir else None, () if task_dir else known_tasks())
-    with cancel_on_signals() as cancel:
-        result, model = rerun(
-            view, task, cancel, store=store, speed=speed, live=endpoint if continue_live else "", plugins=plugin_file
-        )
+    live = endpoint if continue_live else ""
+    with (
+        cancel_on_signals() as cancel,
+        progress_for(view.header.timeout_s or DEFAULT_TIMEOUT_S, report_file, as_json=as_json) as progress,
+    ):
+        result, model = rerun(view, task, cancel, store=store, speed=speed, live=live, plugins=plugin_file, progress=progress)
     found = find_divergence(Evidence(view), Evidence(RunView(result.path)))
     if as_json:
         out.print_json(_record(view, result, model, found))
@@ -90,7 +96,7 @@ def command(
     code = report(result, store, as_json=False)
     for line in _tell(model):
         out.say(line)
-    out.say(f"Against {view.header.cell_id}/{view.header.attempt}: {found.sentence if found else 'no divergence'}")
+    out.say(f"Against {view.header.title}: {found.sentence if found else 'no divergence'}")
     for line in divergence_lines(found) if found and model.unanswered is None else ():
         out.say(line)
     return code
@@ -106,6 +112,7 @@ def rerun(
     live: str = "",
     plugins: Path | None = None,
     scratch: Path | None = None,
+    progress: Progress | None = None,
 ) -> tuple[CellResult, RecordedModel]:
     """The cell of a run again on its recorded answers; `live` is the endpoint that goes on where they end, or "".
 
@@ -138,7 +145,7 @@ def rerun(
         if view.header.endpoint:
             spec = replace(spec, endpoint=model.url)
         check(spec)
-        return run_cell(spec, cancel=cancel), model
+        return run_cell(spec, progress, cancel), model
     finally:
         model.stop()
 
@@ -176,8 +183,7 @@ def _record(view: RunView, result: CellResult, model: RecordedModel, found: Dive
     return {
         "rerun_of": {"path": str(view.path), "run_id": view.header.run_id},
         "path": str(result.path),
-        "cell_id": result.header.cell_id,
-        "attempt": result.header.attempt,
+        **result.header.identity(),
         "verdict": result.verdict.value,
         "cause": result.cause.value,
         "cause_detail": result.detail,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cabtrace.cli.options import json_option, store_option
+from cabtrace.cli.export_after import export_options
+from cabtrace.cli.options import json_option, report_option, store_option
 
 if TYPE_CHECKING:
+    from cabtrace.cli.export_after import Exported
     from cabtrace.runner.spec import CellResult, CellSpec
 
 
@@ -55,6 +57,9 @@ def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -
     metavar="FILE",
     help="Plugins to apply, in order: named sets of environment, arguments and files (TOML). May be repeated.",
 )
+@click.option("--watch", is_flag=True, help="Follow the run in this terminal while it records.")
+@export_options
+@report_option
 @json_option
 @click.argument("agent_argv", metavar="[-- ARGV...]", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -69,13 +74,20 @@ def command(
     timeout: float | None,
     bodies: bool,
     plugin_files: tuple[Path, ...],
+    watch: bool,
+    export_to: str,
+    export_content: bool,
+    report_file: Path | None,
     as_json: bool,
     agent_argv: tuple[str, ...],
 ) -> int:
     """Run one cell and record it. What stands after -- goes to the agent; for `--agent command` it is the whole command line."""
     from cabtrace.agents.plugins import load_plugins
     from cabtrace.agents.registry import find_agent
+    from cabtrace.cli.export_after import after_cell, hand_down
+    from cabtrace.cli.progress import progress_for
     from cabtrace.cli.signals import cancel_on_signals
+    from cabtrace.errors import UsageError
     from cabtrace.runner.cell import run_cell
     from cabtrace.runner.spec import CellSpec
     from cabtrace.runner.task import load_task
@@ -98,15 +110,17 @@ def command(
         plugins=tuple(plugin for file in plugin_files for plugin in load_plugins(file)),
     )
     check(spec)
-    with cancel_on_signals() as cancel:
-        if as_json:
-            result = run_cell(spec, cancel=cancel)
-        else:
-            from cabtrace.cli.progress import LiveProgress
+    after = after_cell(export_to, store, content=export_content)
+    if watch:
+        from cabtrace.cli.watch import watch_cell
 
-            with LiveProgress(spec.time_limit_s) as progress:
-                result = run_cell(spec, progress, cancel)
-    return report(result, store, as_json=as_json)
+        if as_json:
+            raise UsageError("--watch and --json exclude each other.")
+        hand_down(export_to, content=export_content)
+        return watch_cell(spec, task_dir, plugin_files)
+    with cancel_on_signals() as cancel, progress_for(spec.time_limit_s, report_file, as_json=as_json) as progress:
+        result = run_cell(spec, progress, cancel)
+    return report(result, store, after.send(result.path) if after else None, as_json=as_json)
 
 
 def api_key() -> str:
@@ -133,7 +147,7 @@ def check(spec: CellSpec) -> None:
         check_endpoint(spec.endpoint, spec.api_key)
 
 
-def report(result: CellResult, store: Path, *, as_json: bool) -> int:
+def report(result: CellResult, store: Path, exported: Exported | None = None, *, as_json: bool) -> int:
     """The verdict and the next command to type; hands back the exit code."""
     import shlex
 
@@ -147,8 +161,7 @@ def report(result: CellResult, store: Path, *, as_json: bool) -> int:
         out.print_json(
             {
                 "path": str(result.path),
-                "cell_id": result.header.cell_id,
-                "attempt": result.header.attempt,
+                **result.header.identity(),
                 "verdict": result.verdict,
                 "cause": result.cause,
                 "cause_detail": result.detail,
@@ -156,15 +169,14 @@ def report(result: CellResult, store: Path, *, as_json: bool) -> int:
                 "duration_s": result.header.duration_s,
                 "scores": {name: s.get("value") for name, s in result.header.scores.items()},
                 "lost_records": result.lost_records,
-                "provisional": result.header.provisional,
+                **({"export": exported.as_json()} if exported else {}),
             }
         )
         return ending.exit_code
-    composite = result.header.scores.get("composite", {}).get("value")
     why = f": {result.detail}" if result.detail else "" if result.cause == "passed" else f": {ending.meaning}"
     out.say(f"{words.SIGNS[result.verdict]} {result.verdict.value} ({result.cause.value}){why}")
     wall = words.seconds(result.header.duration_s)
-    out.say(f"  wall {wall}, composite {words.score(composite)}, recorded in {result.path}")
+    out.say(f"  wall {wall}, composite {result.header.composite_words}, recorded in {result.path}")
     if result.header.provisional:
         out.say(f"  {PROVISIONAL_NOTE}")
     for warning in result.header.warnings:
@@ -172,6 +184,8 @@ def report(result: CellResult, store: Path, *, as_json: bool) -> int:
     if result.lost_records:
         first = result.header.completeness.lost.first_error
         out.say(f"  warning: {result.lost_records} records could not be written ({first}); the result above is not affected.")
+    if exported:
+        out.say(f"  {exported.line}")
     where = [] if store == default_store() else ["--store", str(store)]
-    out.say(f"Next: {shlex.join(['cabtrace', 'replay', *where, f'{result.header.cell_id}/{result.header.attempt}'])}")
+    out.say(f"Next: {shlex.join(['cabtrace', 'replay', *where, result.header.key])}")
     return ending.exit_code

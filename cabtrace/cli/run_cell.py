@@ -20,30 +20,15 @@ def command(
 
     Endpoint and key come from CAB_ENDPOINT and CAB_KEY. Mount a folder at /cabtrace/store to keep the record.
     """
-    from cabtrace.agents.registry import find_agent
     from cabtrace.cli import out
-    from cabtrace.cli.byo import find_task, key_of_environment, run_one
+    from cabtrace.cli.byo import make_spec, run_one
     from cabtrace.cli.own_process import close_environment
-    from cabtrace.runner.spec import CellSpec
-    from cabtrace.runner.task import load_task
-    from cabtrace.store.layout import default_scratch
 
     contained = "CABTRACE_IMAGE" in os.environ or any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv")))
     close_environment()  # the key is in it, and the agent is the same user
-    spec = CellSpec(
-        task=load_task(find_task(task)),
-        agent=find_agent(agent),
-        model=model,
-        store=store,
-        scratch=default_scratch(),
-        sandbox="local",
-        contained=contained,
-        image=os.environ.get("CABTRACE_IMAGE", ""),  # set by the image itself
-        endpoint=endpoint,
-        api_key=key_of_environment(),
-        sweep=sweep,
-        timeout_s=timeout,
-    )
+    image = os.environ.get("CABTRACE_IMAGE", "")  # set by the image itself
+    cell = {"store": store, "sweep": sweep, "contained": contained, "image": image}
+    spec = make_spec(agent, model, task, endpoint=endpoint, timeout=timeout, key="", **cell)
     code = run_one(spec, as_json=as_json)
     if contained and not as_json and not _mounted(store):
         out.say(f'Nothing is mounted at {store}: the record goes with the container. To keep it: -v "$PWD/runs:{store}".')

@@ -108,16 +108,18 @@ def _record(
         "signature": found.signature or None,
         "size": len(found.members),
         "representative": {
-            "cell": _name(failing[first]),
-            "path": str(failing[first].path),
+            **_named(failing[first]),
             "sentence": failures[first].diagnosis.cause.sentence,
         },
-        "nearest_passing": None
-        if other is None
-        else {"cell": _name(other[0]), "path": str(other[0].path), "otherwise": other[1]},
-        "cells": [{"cell": _name(failing[m]), "path": str(failing[m].path)} for m in found.members],
+        "nearest_passing": None if other is None else {**_named(other[0]), "otherwise": other[1]},
+        "cells": [_named(failing[m]) for m in found.members],
     }
 
 
 def _name(run: RunSummary) -> str:
-    return f"{run.header.cell_id}/{run.header.attempt}" if run.header else str(run.path)
+    return run.header.marked(run.header.key) if run.header else str(run.path)
+
+
+def _named(run: RunSummary) -> dict[str, Any]:
+    header = run.header
+    return {"cell": header.key if header else "", "path": str(run.path), "provisional": bool(header and header.provisional)}

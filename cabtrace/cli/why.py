@@ -31,11 +31,13 @@ def command(run: str, store: Path, as_json: bool) -> None:
     from cabtrace.cli import out
     from cabtrace.diagnose.registry import plugin_rules
     from cabtrace.diagnose.why import diagnose
+    from cabtrace.gc_pause import gc_paused
     from cabtrace.store.catalog import find_run
     from cabtrace.store.reader import RunView
 
     view = RunView(find_run(store, run))
-    diagnosis = diagnose(view, plugin_rules())
+    with gc_paused():
+        diagnosis = diagnose(view, plugin_rules())
     if as_json:
         out.print_json(as_record(view, diagnosis, store))
         return
@@ -47,7 +49,7 @@ def tell(view: RunView, diagnosis: Diagnosis, store: Path) -> Iterator[str]:
     """The diagnosis as lines; what was recorded is made safe by who prints them."""
     header = view.header
     state = "aborted" if view.aborted else "running" if view.live else header.verdict.value if header.verdict else "no verdict"
-    yield f"{header.cell_id} #{header.attempt}: {state}{f' ({header.cause.value})' if header.cause else ''}"
+    yield f"{header.title}: {state}{f' ({header.cause.value})' if header.cause else ''}"
     yield ""
     yield f"Cause: {diagnosis.cause.rule}: {diagnosis.cause.sentence}"
     yield from _link(view, diagnosis, diagnosis.cause, store, "  ")
@@ -71,8 +73,7 @@ def as_record(view: RunView, diagnosis: Diagnosis, store: Path) -> dict[str, Any
     header = view.header
     return {
         "path": str(view.path),
-        "cell_id": header.cell_id,
-        "attempt": header.attempt,
+        **header.identity(),
         "verdict": header.verdict,
         "recorded_cause": header.cause,
         "cause": _record(view, diagnosis, diagnosis.cause, store),
@@ -90,7 +91,7 @@ def replay_link(view: RunView, offset_s: float, store: Path) -> str:
     words = ["cabtrace", "replay"]
     if inside and store != default_store():
         words += ["--store", str(store)]
-    words += [f"{header.cell_id}/{header.attempt}" if inside else str(view.path), "--at", at_words(offset_s)]
+    words += [header.key if inside else str(view.path), "--at", at_words(offset_s)]
     return shlex.join(words)
 
 

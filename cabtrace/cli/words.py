@@ -44,10 +44,3 @@ def seconds(value: float | None) -> str:
 def count(value: int | float | None) -> str:
     """`4,212` or `unknown`."""
     return "unknown" if value is None else f"{value:,.0f}"
-
-
-def score(value: float | None, *, not_applicable: bool = False) -> str:
-    """`0.935`, `n/a` or `unknown`."""
-    if not_applicable:
-        return "n/a"
-    return "unknown" if value is None else f"{value:.3f}"

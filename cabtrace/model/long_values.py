@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from cabtrace.model.span import Attributes, AttributeValue
 
+#: in the name of every piece but the first
+PART = ".part."
 _PART = re.compile(r"(?P<key>.+)\.part\.(?P<number>[0-9]{2,})\Z")
 
 
@@ -21,7 +23,7 @@ def split_long(attributes: Attributes, max_bytes: int) -> Attributes:
             out[key] = value
             continue
         for number, part in enumerate(_parts(value, max_bytes), 1):
-            out[key if number == 1 else f"{key}.part.{number:02d}"] = part
+            out[key if number == 1 else f"{key}{PART}{number:02d}"] = part
     return out
 
 

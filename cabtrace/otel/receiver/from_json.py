@@ -15,46 +15,47 @@ from cabtrace.model.otlp_logs import log_from_otlp
 from cabtrace.model.span import AttributeValue, SpanLink, SpanRecord
 from cabtrace.otel.receiver.batch import Batch, MalformedError, Signal, bounded, hex_id
 
-_BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
+BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 Found = tuple[Any, Mapping[str, AttributeValue], JsonObject]
 
 
 def read_json(signal: Signal, body: bytes) -> Batch:
     """The records of one export. Raises MalformedError."""
-    data = _parse(body)
+    data = parse(body)
+    if not isinstance(data, dict):
+        raise MalformedError("the body is not a JSON object")
     batch = Batch()
     match signal:
         case Signal.TRACES:
-            for item, resource, scope in _records(data, "resourceSpans", "scopeSpans", "spans"):
+            for item, resource, scope in records(data, "resourceSpans", "scopeSpans", "spans"):
                 try:
-                    batch.spans.append(_span(item, resource, scope))
-                except _BROKEN:
+                    batch.spans.append(read_span(item, resource, scope))
+                except BROKEN:
                     batch.rejected += 1
         case Signal.LOGS:
-            for item, resource, scope in _records(data, "resourceLogs", "scopeLogs", "logRecords"):
+            for item, resource, scope in records(data, "resourceLogs", "scopeLogs", "logRecords"):
                 try:
                     batch.logs.append(_log(item, resource, scope))
-                except _BROKEN:
+                except BROKEN:
                     batch.rejected += 1
         case Signal.METRICS:
-            batch.metrics = sum(1 for _ in _records(data, "resourceMetrics", "scopeMetrics", "metrics"))
+            batch.metrics = sum(1 for _ in records(data, "resourceMetrics", "scopeMetrics", "metrics"))
     return batch
 
 
-def _parse(body: bytes) -> JsonObject:
+def parse(body: bytes) -> Any:
+    """JSON, also such as holds lone surrogates. Raises MalformedError."""
     try:
         try:
-            data = orjson.loads(body)
+            return orjson.loads(body)
         except orjson.JSONDecodeError:
-            data = json.loads(body)  # takes lone surrogates, which JavaScript writes
+            return json.loads(body)  # takes lone surrogates, which JavaScript writes
     except (ValueError, RecursionError) as error:
         raise MalformedError("the body is not JSON") from error
-    if not isinstance(data, dict):
-        raise MalformedError("the body is not a JSON object")
-    return data
 
 
-def _records(data: JsonObject, outer: str, inner: str, leaf: str) -> Iterator[Found]:
+def records(data: JsonObject, outer: str, inner: str, leaf: str) -> Iterator[Found]:
+    """Each record with its resource and scope. Raises MalformedError where a list is none."""
     for group in _list(data, outer):
         try:
             resource = decode_attributes(_list(group.get("resource"), "attributes"))
@@ -75,7 +76,8 @@ def _list(holder: object, key: str) -> list[Any]:
     return value
 
 
-def _span(item: JsonObject, resource: Mapping[str, AttributeValue], scope: JsonObject) -> SpanRecord:
+def read_span(item: JsonObject, resource: Mapping[str, AttributeValue], scope: JsonObject) -> SpanRecord:
+    """A span with everything in its bounds. Raises one of `BROKEN`."""
     span = span_from_otlp({"traceId": "", "spanId": "", **item}, resource, scope)
     trace_id, span_id = hex_id(item.get("traceId"), 32), hex_id(item.get("spanId"), 16)
     if not trace_id or not span_id:

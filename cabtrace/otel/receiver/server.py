@@ -69,11 +69,9 @@ class OtlpReceiver:
 
     def start(self) -> None:
         """Listens; `port` is known afterwards. Raises CabtraceError where it cannot."""
-        self._thread.start()
         try:
-            self._thread.call(self._open())
+            self._thread.start(self._open())
         except OSError as error:
-            self._thread.stop()
             raise CabtraceError(
                 f"the telemetry receiver cannot listen on {self._listen_host}: {error.strerror or error}."
             ) from error

@@ -1,0 +1,1 @@
+"""Foreign recordings as runs of the store."""
