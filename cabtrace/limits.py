@@ -28,7 +28,7 @@ class Limits:
     telemetry_request_bytes: int = 64 * MIB  # of one export, decoded
     telemetry_bytes: int = 1024 * MIB  # of one run, decoded
     # recording the terminal
-    terminal_bytes: int = 512 * MIB
+    terminal_bytes: int = 512 * MIB  # as they are written: a control character takes six
     # recording the workspace
     workspace_bytes: int = 2 * 1024 * MIB
     workspace_files: int = 200_000

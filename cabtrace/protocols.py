@@ -159,7 +159,10 @@ class Agent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptToolCall:
-    """A tool call as an agent's own transcript tells it; None is unknown, times are Unix nanoseconds."""
+    """A tool call as an agent's own transcript tells it; None is unknown, times are Unix nanoseconds.
+
+    `model_call`: where it tells no times, the number, from 0, of its model call whose answer the tool call followed from.
+    """
 
     tool_call_id: str
     name: str
@@ -169,6 +172,7 @@ class TranscriptToolCall:
     ended_ns: int | None = None
     exit_code: int | None = None
     error: str = ""
+    model_call: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,9 @@ class ScreenEngine(Protocol):
 
     def screen(self) -> list[tuple[Run, ...]]:
         """All rows, top to bottom, as runs of equal style; text is made safe."""
+
+    def text(self) -> str:
+        """The screen without its styles, as it was written, hence hostile: a line that went on in the next row is one line."""
 
     def cursor(self) -> tuple[int, int] | None:
         """Column and row, from 0; None while hidden."""

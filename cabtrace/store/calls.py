@@ -5,14 +5,20 @@ So a call that was cut, by a timeout or by the death of the recorder, keeps its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from cabtrace.store.lines import LineFile, read_line_at
+from cabtrace.limits import MIB
+from cabtrace.store.line_filter import LineFilter
+from cabtrace.store.lines import LineFile, open_regular
+
+_LINE_BYTES = 256 * MIB
+_ANSWER = b'"output_messages":[{'
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +44,70 @@ class CallBodies:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines = LineFile(path, max_line_bytes=256 * 1024 * 1024)
+        self._lines = LineFile(path, max_line_bytes=_LINE_BYTES)
+        self._looked: tuple[int, int, int, int] | None = None
         self._offsets: dict[str, list[int]] = {}
+        self._answered: set[str] = set()
         self.bad_lines = 0
 
     def get(self, call_id: str) -> CallBody:
         """The bodies of one call; empty when there are none."""
         self._scan()
+        offsets = self._offsets.get(call_id)
+        if not offsets:
+            return assemble(())
         records = []
-        for offset in self._offsets.get(call_id, ()):
-            try:
-                records.append(orjson.loads(read_line_at(self._path, offset, 256 * 1024 * 1024)))
-            except (OSError, ValueError):
-                self.bad_lines += 1
+        try:
+            fd = open_regular(self._path)
+        except OSError:
+            self.bad_lines += len(offsets)
+            return assemble(())
+        with os.fdopen(fd, "rb") as handle:
+            for offset in offsets:
+                try:
+                    handle.seek(offset)
+                    records.append(orjson.loads(handle.readline(_LINE_BYTES)))
+                except (OSError, ValueError):
+                    self.bad_lines += 1
         return assemble(records)
 
+    def ids_with(self, words: LineFilter, stop: Callable[[], bool] = lambda: False) -> set[str] | None:
+        """The calls in whose messages the words may stand; None where all must be looked at."""
+        self._scan()
+        if not words.words:
+            return None
+        # Of an answer that was never put together the pieces lie in many lines, and a word may be cut in two.
+        found = self._offsets.keys() - self._answered
+        try:
+            fd = open_regular(self._path)
+        except OSError:
+            return found
+        try:
+            for _, line in words.lines(fd, stop, longest=_LINE_BYTES):
+                if (call_id := _call_id(line)) is not None:
+                    found.add(call_id)
+        finally:
+            os.close(fd)
+        return found
+
     def _scan(self) -> None:
+        """Takes in what was appended; a file that looks as it did is not opened again."""
+        try:
+            status = self._path.lstat()
+        except OSError:
+            status = None
+        looks = status and (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if looks is not None and looks == self._looked:
+            return
         for line in self._lines.new_lines():
             call_id = _call_id(line.data)
             if call_id is None:
                 self.bad_lines += 1
             else:
                 self._offsets.setdefault(call_id, []).append(line.offset)
+                if _ANSWER in line.data:
+                    self._answered.add(call_id)
+        self._looked = looks
 
 
 def _call_id(line: bytes) -> str | None:

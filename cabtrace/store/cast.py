@@ -87,12 +87,16 @@ def _size(value: object, default: int) -> int:
 
 def decode_event(line: bytes) -> CastEvent:
     """Reads an event line; the time is absolute in v2, since the event before in v3. Raises ValueError."""
+    return CastEvent(*_event(line))
+
+
+def _event(line: bytes) -> tuple[float, str, str]:
     raw = orjson.loads(line)
     if not (isinstance(raw, list) and len(raw) >= 3 and isinstance(raw[0], int | float) and isinstance(raw[2], str)):
         raise ValueError("not an asciicast event")
     if abs(raw[0]) > LONGEST_S:
         raise ValueError("not a time")
-    return CastEvent(float(raw[0]), str(raw[1]), raw[2])
+    return float(raw[0]), str(raw[1]), raw[2]
 
 
 @dataclass(slots=True)
@@ -101,30 +105,36 @@ class CastReader:
 
     header: CastHeader | None = None
     bad_lines: list[int] = field(default_factory=list)
-    _line: int = 0
-    _time_s: float = 0.0
+    line: int = 0  # how many were read
+    time_s: float = 0.0  # of the last event
+
+    def restart(self) -> None:
+        """As if nothing had been read."""
+        self.header, self.line, self.time_s = None, 0, 0.0
+        self.bad_lines.clear()
 
     def feed(self, lines: Iterator[bytes]) -> Iterator[CastEvent]:
         """Events of these lines; may be called again with later lines of the same file."""
         for line in lines:
-            self._line += 1
+            self.line += 1
             if self.header is None:
                 self.header = self._header(line)
                 continue
             if not line.strip() or line.startswith(b"#"):
                 continue
             try:
-                event = decode_event(line)
+                time_s, code, data = _event(line)
             except ValueError:
-                self.bad_lines.append(self._line)
+                self.bad_lines.append(self.line)
                 continue
-            time_s = self._time_s + event.time_s if self.header.version == 3 else event.time_s
-            self._time_s = min(max(self._time_s, time_s), LONGEST_S)
-            yield CastEvent(self._time_s, event.code, event.data)
+            if self.header.version == 3:
+                time_s += self.time_s
+            self.time_s = min(max(self.time_s, time_s), LONGEST_S)
+            yield CastEvent(self.time_s, code, data)
 
     def _header(self, line: bytes) -> CastHeader:
         try:
             return decode_header(line)
         except ValueError:
-            self.bad_lines.append(self._line)
+            self.bad_lines.append(self.line)
             return CastHeader()

@@ -98,9 +98,7 @@ def _as_path(name: str) -> Path | None:
 
 def _by_id(store: Path, runs: Sequence[RunSummary], name: str) -> Path:
     name = name.rstrip("/")
-    exact = [
-        r for r in runs if r.header and name in (r.header.cell_id, r.header.run_id, f"{r.header.cell_id}/{r.header.attempt}")
-    ]
+    exact = [r for r in runs if r.header and name in (r.header.cell_id, r.header.run_id, r.header.key)]
     if exact:
         return exact[-1].path
     matches = [

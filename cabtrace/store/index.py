@@ -6,12 +6,14 @@ written by someone else together with the run, hence whoever reads a blob must e
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import get_native_id
 from typing import Final
 from urllib.parse import quote
 
@@ -68,37 +70,52 @@ def load_part(run_dir: Path, part: str, sources: str) -> dict[str, bytes] | None
 def save_part(run_dir: Path, part: str, sources: str, blobs: Mapping[str, bytes | memoryview]) -> bool:
     """Keeps the blobs of a part and leaves the other parts as they are; False where that was not possible (a read-only run)."""
     path = run_dir / layout.INDEX
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # the name that `remove_temporaries` knows
+    temporary = path.with_name(f".{path.name}.{get_native_id()}.{os.getpid()}.tmp")  # the name that `remove_temporaries` knows
     try:
-        others = _other_parts(run_dir, part)
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE))
-        with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode = OFF")  # the rename below is what makes it all or nothing
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.executescript(_SCHEMA)
-            connection.execute("BEGIN")
-            for name, (made_from, kept) in {**others, part: (sources, blobs)}.items():
-                connection.execute("INSERT INTO part VALUES (?, ?)", (name, made_from))
-                connection.executemany("INSERT INTO blob VALUES (?, ?, ?)", ((name, key, data) for key, data in kept.items()))
-            connection.execute("COMMIT")
-        temporary.replace(path)
+        with _alone(run_dir):
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE))
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode = OFF")  # the rename below is what makes it all or nothing
+                connection.execute("PRAGMA synchronous = OFF")
+                connection.executescript(_SCHEMA)
+                connection.execute("BEGIN")
+                _copy_others(run_dir, part, connection)
+                connection.execute("INSERT INTO part VALUES (?, ?)", (part, sources))
+                connection.executemany("INSERT INTO blob VALUES (?, ?, ?)", ((part, key, data) for key, data in blobs.items()))
+                connection.execute("COMMIT")
+            temporary.replace(path)
     except (OSError, sqlite3.Error, OverflowError):
         temporary.unlink(missing_ok=True)
         return False
     return True
 
 
-def _other_parts(run_dir: Path, part: str) -> dict[str, tuple[str, Mapping[str, bytes | memoryview]]]:
-    path = run_dir / layout.INDEX
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """One writer at a time, of this process or another: each copies what the others wrote. Raises OSError."""
+    fd = os.open(run_dir, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _copy_others(run_dir: Path, part: str, target: sqlite3.Connection) -> None:
+    """The other parts, one blob after another, as one may be large. What cannot be read is left out with all after it."""
+    path = run_dir / layout.INDEX
+    with suppress(OSError, sqlite3.Error, OverflowError):
         os.close(open_regular(path))
-        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
-            _restrict(connection)
-            listed = connection.execute("SELECT name, sources FROM part").fetchall() if _is_ours(connection) else []
-    except (OSError, sqlite3.Error):
-        return {}
-    found = {name: (sources, load_part(run_dir, name, sources)) for name, sources in listed if name != part}
-    return {name: (sources, blobs) for name, (sources, blobs) in found.items() if blobs}
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)) as source:
+            _restrict(source)
+            listed = source.execute("SELECT name, sources FROM part").fetchall() if _is_ours(source) else []
+            for name, made_from in listed:
+                if name == part or not (isinstance(name, str) and isinstance(made_from, str)):
+                    continue
+                rows = source.execute("SELECT name, data FROM blob WHERE part = ?", (name,))
+                kept = ((name, key, data) for key, data in rows if isinstance(key, str) and isinstance(data, bytes))
+                target.executemany("INSERT INTO blob VALUES (?, ?, ?)", kept)
+                target.execute("INSERT INTO part VALUES (?, ?)", (name, made_from))
 
 
 def _restrict(connection: sqlite3.Connection) -> None:

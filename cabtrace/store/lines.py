@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cabtrace.limits import DEFAULT
 
@@ -48,8 +48,7 @@ def _children(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """`offset` is that of its first byte."""
 
     number: int
@@ -64,7 +63,7 @@ class LineFile:
     often that happened.
     """
 
-    def __init__(self, path: Path, max_line_bytes: int = DEFAULT.line_bytes) -> None:
+    def __init__(self, path: Path, max_line_bytes: int = DEFAULT.line_bytes, *, read_bytes: int = _READ_BYTES) -> None:
         self.path = path
         self.offset = 0
         self.count = 0
@@ -73,14 +72,40 @@ class LineFile:
         self.generation = 0
         self._file: tuple[int, int] | None = None
         self._max_line_bytes = max_line_bytes
+        self._read_bytes = read_bytes
 
     def restart(self) -> None:
         """Everything is handed out again."""
         self.offset = self.count = self.torn_bytes = 0
         self.long_lines.clear()
 
+    def resume(self, offset: int, count: int) -> None:
+        """Goes on at a line's beginning, `count` lines from the start. Raises OSError for a file that is none."""
+        self.offset, self.count = offset, count
+        fd = open_regular(self.path)
+        try:
+            status = os.fstat(fd)
+        finally:
+            os.close(fd)
+        self._file = (status.st_dev, status.st_ino)
+
     def new_lines(self) -> Iterator[Line]:
         """Whole lines that were not handed out yet, without their newline. A missing file has none."""
+        for lines in self._new():
+            for data in lines:
+                start, self.offset = self.offset, self.offset + len(data) + 1
+                self.count += 1
+                yield Line(self.count, start, data)
+
+    def new_blocks(self) -> Iterator[tuple[int, list[bytes]]]:
+        """The same for readers of very many: the number of the first line of a block, and the lines of it."""
+        for lines in self._new():
+            first = self.count + 1
+            self.offset += sum(map(len, lines)) + len(lines)
+            self.count += len(lines)
+            yield first, lines
+
+    def _new(self) -> Iterator[list[bytes]]:
         try:
             fd = open_regular(self.path)
         except FileNotFoundError:
@@ -99,29 +124,30 @@ class LineFile:
             self.restart()
         self._file = file
 
-    def _scan(self, fd: int) -> Iterator[Line]:
+    def _scan(self, fd: int) -> Iterator[list[bytes]]:
+        """Lines that are not too long, which who takes them counts; those that are too long are counted here."""
         rest, position, skipping = b"", self.offset, False
-        while block := os.pread(fd, _READ_BYTES, position):
+        while block := os.pread(fd, self._read_bytes, position):
             position += len(block)
-            *whole, tail = block.split(b"\n") if not rest else (rest + block).split(b"\n")
-            for data in whole:
-                start, self.offset = self.offset, self.offset + len(data) + 1
-                self.count += 1
-                if skipping or len(data) > self._max_line_bytes:
-                    self.long_lines.append(self.count)
-                    skipping = False
-                else:
-                    yield Line(self.count, start, data)
-            rest = tail
+            lines = (rest + block).split(b"\n") if rest else block.split(b"\n")
+            rest = lines.pop()
+            if lines and skipping:
+                self._pass_over(lines.pop(0))
+                skipping = False
+            while lines and max(map(len, lines)) > self._max_line_bytes:
+                place = next(n for n, data in enumerate(lines) if len(data) > self._max_line_bytes)
+                if place:
+                    yield lines[:place]
+                self._pass_over(lines[place])
+                del lines[: place + 1]
+            if lines:
+                yield lines
             if len(rest) > self._max_line_bytes:  # bounded: forget the beginning, remember that it is too long
                 self.offset += len(rest)
                 rest, skipping = b"", True
         self.torn_bytes = len(rest)
 
-
-def read_line_at(path: Path, offset: int, max_bytes: int = DEFAULT.line_bytes) -> bytes:
-    """The line that begins at `offset`, without its newline."""
-    fd = open_regular(path)
-    with os.fdopen(fd, "rb") as handle:
-        handle.seek(offset)
-        return handle.readline(max_bytes).rstrip(b"\n")
+    def _pass_over(self, data: bytes) -> None:
+        self.offset += len(data) + 1
+        self.count += 1
+        self.long_lines.append(self.count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from cabtrace.model.run import FORMAT, SCHEMA_VERSION, RunHeader
 from cabtrace.model.span import SpanRecord
 from cabtrace.store import layout
 from cabtrace.store.calls import CallBodies, CallBody
-from cabtrace.store.cast import CastEvent, CastHeader, CastReader
+from cabtrace.store.cast import CastEvent, CastHeader
+from cabtrace.store.cast_index import load_columns
+from cabtrace.store.cast_log import CastLog
 from cabtrace.store.lines import LineFile, nests_deeper, read_regular
 from cabtrace.store.lock import is_locked
 from cabtrace.store.logs import LogTable
@@ -39,9 +41,7 @@ class RunView:
         self._spans = SpanTable(path)
         self._calls: list[ModelCall] | None = None
         self._bodies = CallBodies(path / layout.CALLS)
-        self._cast_reader = CastReader()
-        self._cast_file = LineFile(path / layout.TERMINAL)
-        self._cast_events: list[CastEvent] = []
+        self._cast = CastLog(path / layout.TERMINAL)
         self._cast_read = False
         self._logs = LogTable(path)
 
@@ -55,17 +55,16 @@ class RunView:
         """Whether its recorder died before it closed the run."""
         return self.header.status == "running" and not self.live
 
-    def refresh(self) -> bool:
-        """Takes in what a live recorder appended since; True if anything did."""
+    def refresh(self, *, spans: bool = True) -> bool:
+        """Takes in what a live recorder appended since; True if anything did. `spans` False leaves those to the caller."""
         header = read_header(self.path)
         changed = header != self.header
         self.header = header
-        changed |= self._spans.refresh(live=self.live)
-        self._calls = None
+        if spans:
+            changed |= self._spans.refresh(live=self.live)
+            self._calls = None
         if self._cast_read:
-            before = len(self._cast_events)
-            self._read_cast()
-            changed |= len(self._cast_events) != before
+            changed |= self._cast.refresh()
         return changed
 
     def spans(self) -> Sequence[SpanRecord]:
@@ -75,7 +74,7 @@ class RunView:
     def calls(self) -> Sequence[ModelCall]:
         """Model calls in the order in which they were made."""
         if self._calls is None:
-            kinds = (s for s in self.spans() if s.attributes.get(sc.SPAN_KIND) == sc.SpanKind.MODEL_CALL)
+            kinds = (s for s in self.spans() if s.text(sc.SPAN_KIND) == sc.SpanKind.MODEL_CALL)
             self._calls = sorted(
                 (call_from_span(s) for s in kinds),
                 key=lambda c: (c.started_ns, c.index),
@@ -88,15 +87,20 @@ class RunView:
 
     def terminal_header(self) -> CastHeader | None:
         """Size and command of the terminal recording; None when there is none."""
-        self.terminal_events()
-        return self._cast_reader.header
+        return self.terminal_log().header
 
     def terminal_events(self) -> Sequence[CastEvent]:
-        """The terminal's events, times never decreasing; seconds since `terminal_start_ns`."""
+        """The terminal's events, read as they are gone through: seconds since `terminal_start_ns`, never decreasing."""
+        return self.terminal_log().events()
+
+    def terminal_log(self) -> CastLog:
+        """The terminal's recording by columns, as far as it is known; `refresh` takes in more."""
         if not self._cast_read:
             self._cast_read = True
-            self._read_cast()
-        return self._cast_events
+            if not self.live:
+                load_columns(self._cast)
+            self._cast.refresh()
+        return self._cast
 
     def terminal_start_ns(self) -> int:
         """When second 0 of the terminal recording was: the start of the container span, else of the run."""
@@ -115,9 +119,9 @@ class RunView:
     def end_ns(self) -> int:
         """The last instant that anything is known of."""
         latest = max((s.end_ns or s.start_ns for s in self.spans()), default=self.start_ns)
-        events = self.terminal_events()
-        if events:
-            latest = max(latest, self.terminal_start_ns() + int(events[-1].time_s * 1e9))
+        log = self.terminal_log()
+        if len(log):
+            latest = max(latest, self.terminal_start_ns() + int(log.last_time_s * 1e9))
         return latest
 
     def terminal_text(self, max_chars: int = 4096) -> str:
@@ -167,16 +171,12 @@ class RunView:
         found += self._spans.warnings()
         found += _file_warnings(
             layout.TERMINAL,
-            self._cast_file,
-            self._cast_reader.bad_lines,
+            self._cast.file,
+            self._cast.reader.bad_lines,
             live=self.live,
         )
         found += self._logs.warnings(live=self.live)
         return found
-
-    def _read_cast(self) -> None:
-        lines: Iterator[bytes] = (line.data for line in self._cast_file.new_lines())
-        self._cast_events.extend(self._cast_reader.feed(lines))
 
     def _file(self, name: str) -> bytes:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +21,19 @@ from cabtrace.store.files import Files, remove_temporaries, replace_file
 from cabtrace.store.lock import RunLock
 from cabtrace.store.manifest import build_manifest
 from cabtrace.store.reader import RunView
-from cabtrace.store.seal import seal_trace
+from cabtrace.store.seal import Merge, seal_trace
 
 _LOGS = (layout.TRACE, layout.OPEN, layout.LOGS, layout.TERMINAL, layout.CALLS)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the agent left outside of the run: how it goes into the trace, what to say of it, how much of it was kept."""
+
+    merge: Merge = merge_spans
+    warnings: tuple[str, ...] = ()
+    files: int = 0
+    tool_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +43,20 @@ class Recovery:
     already_closed: bool
     closed_spans: int
     cut_bytes: dict[str, int]
+    found: Found = Found()
 
 
-def recover(path: Path) -> Recovery:
-    """Closes the run at `path`. Raises StoreError when it is still being recorded or cannot be written."""
+def recover(path: Path, look: Callable[[RunView], Found] | None = None) -> Recovery:
+    """Closes the run at `path`.
+
+    Args:
+        path: The run's directory.
+        look: Called once, with the run's lock held, for a run that was still being recorded when its recorder died; it may put
+            files into the run's directory, and must not raise.
+
+    Raises:
+        StoreError: It is still being recorded, or cannot be written.
+    """
     run = RunView(path)
     if run.header.status != "running" and not (path / layout.LOCK).exists():
         return Recovery(already_closed=True, closed_spans=0, cut_bytes={})
@@ -46,7 +67,7 @@ def recover(path: Path) -> Recovery:
     except OSError as error:
         raise StoreError(f"{path} cannot be written ({error.strerror}).") from error
     try:
-        return _recover(run) if run.header.status == "running" else _seal(run)
+        return _recover(run, look) if run.header.status == "running" else _seal(run)
     except OSError as error:
         raise StoreError(f"{path} could not be recovered ({error.strerror}); nothing was lost.") from error
     finally:
@@ -62,8 +83,9 @@ def _seal(run: RunView) -> Recovery:
     return Recovery(already_closed=False, closed_spans=0, cut_bytes={})
 
 
-def _recover(run: RunView) -> Recovery:
+def _recover(run: RunView, look: Callable[[RunView], Found] | None) -> Recovery:
     files, end_ns = Files(), run.end_ns
+    found = look(run) if look else Found()
     pending = [s for s in run.spans() if s.state is not SpanState.ENDED]
     cut: dict[str, int] = {}
     for name in _LOGS:
@@ -77,9 +99,9 @@ def _recover(run: RunView) -> Recovery:
             log.append(_closing_line(span, end_ns))
         log.sync()
         log.close()
-    warnings = run.header.warnings
+    warnings = (*run.header.warnings, *found.warnings)
     try:
-        warnings += seal_trace(run.path, merge_spans).notes
+        warnings += seal_trace(run.path, found.merge).notes
     except OSError as error:
         warnings += (f"The agent's own spans could not be merged into the trace ({error.strerror or error}).",)
     header = run.header.model_copy(
@@ -98,7 +120,7 @@ def _recover(run: RunView) -> Recovery:
     data = orjson.dumps(header.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
     replace_file(files, run.path / layout.RUN, data)
     replace_file(files, run.path / layout.MANIFEST, orjson.dumps(build_manifest(run.path)))
-    return Recovery(already_closed=False, closed_spans=len(pending), cut_bytes=cut)
+    return Recovery(already_closed=False, closed_spans=len(pending), cut_bytes=cut, found=found)
 
 
 def _closing_line(span: SpanRecord, end_ns: int) -> bytes:

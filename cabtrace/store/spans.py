@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
-import orjson
-
-from cabtrace.limits import DEFAULT
-from cabtrace.model.otlp import spans_from_line
+from cabtrace.gc_pause import gc_paused
 from cabtrace.model.span import SpanRecord, SpanState
 from cabtrace.store import layout
-from cabtrace.store.lines import LineFile, nests_deeper
-
-_MOST_LEVELS = 2 * DEFAULT.json_depth  # a value takes up to four levels of OTLP JSON for each of its own
+from cabtrace.store.lines import LineFile
+from cabtrace.store.span_lines import SpanLines
 
 
 class SpanTable:
@@ -25,6 +22,7 @@ class SpanTable:
 
     def __init__(self, run_dir: Path) -> None:
         self._files = {name: LineFile(run_dir / name) for name in (layout.TRACE, layout.OPEN)}
+        self._lines = SpanLines()
         self._bad: dict[str, list[int]] = {layout.TRACE: [], layout.OPEN: []}
         self._ended: dict[str, SpanRecord] = {}
         self._open: dict[str, SpanRecord] = {}
@@ -35,16 +33,21 @@ class SpanTable:
 
     def refresh(self, *, live: bool) -> bool:
         """Reads what was appended; True if there was anything new."""
+        with gc_paused():
+            return self._take_in(live=live)
+
+    def _take_in(self, *, live: bool) -> bool:
         self._loaded = True
         trace = self._files[layout.TRACE]
         before = (len(self._ended), len(self._open), self._live, trace.generation)
         ended = self._read(layout.TRACE)
         if trace.generation != before[3]:
             self._start_over()
-        for span in ended:
-            self._duplicates += span.span_id in self._ended
-            self._ended[span.span_id] = span
-            self._open.pop(span.span_id, None)
+        known = len(self._ended)
+        self._ended.update({span.span_id: span for span in ended})
+        self._duplicates += known + len(ended) - len(self._ended)
+        for span_id in [span_id for span_id in self._open if span_id in self._ended]:
+            del self._open[span_id]
         for span in self._read(layout.OPEN):
             if span.span_id not in self._ended:
                 self._open[span.span_id] = span
@@ -61,10 +64,11 @@ class SpanTable:
         if self._sorted is None:
             state = SpanState.RUNNING if live else SpanState.ABORTED
             pending = [replace(s, state=state, end_ns=None) for s in self._open.values()]
-            self._sorted = sorted(
-                [*self._ended.values(), *pending],
-                key=lambda s: (s.start_ns, s.end_ns is not None),
-            )
+            spans = [*self._ended.values(), *pending]
+            if any(s.end_ns is None for s in spans):  # which come first among those of equal start
+                spans.sort(key=lambda s: s.end_ns is not None)
+            spans.sort(key=attrgetter("start_ns"))
+            self._sorted = spans
         return self._sorted
 
     def warnings(self) -> list[str]:
@@ -88,17 +92,15 @@ class SpanTable:
 
     def _read(self, name: str) -> list[SpanRecord]:
         spans: list[SpanRecord] = []
-        generation = self._files[name].generation
-        for line in self._files[name].new_lines():
-            if self._files[name].generation != generation:
-                generation = self._files[name].generation
+        file, decode = self._files[name], self._lines.decode
+        generation = file.generation
+        for first, lines in file.new_blocks():
+            if file.generation != generation:
+                generation = file.generation
                 self._bad[name].clear()
-            try:
-                data = orjson.loads(line.data)
-                brackets = line.data.count(b"{") + line.data.count(b"[")
-                if brackets > _MOST_LEVELS and nests_deeper(data, _MOST_LEVELS):
-                    raise ValueError("nests too deep")
-                spans += spans_from_line(data)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                self._bad[name].append(line.number)
+            for number, line in enumerate(lines, first):
+                try:
+                    spans += decode(line)
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    self._bad[name].append(number)
         return spans

@@ -182,6 +182,15 @@ def test_model_failed(fault: Fault, tmp_path: Path, serve: Callable[..., ModelSe
     assert view.calls()
     assert all(call.error for call in view.calls())
     assert "was answered" in result.detail
+    scores = view.header.scores
+    assert scores["pass_rate"]["value"] == 0
+    assert (scores["composite"]["value"], scores["composite"]["label"]) == (None, "n/a")
+    assert view.header.composite_words == "n/a"
+    (event,) = [e for s in view.spans() if s.name == "score:composite" for e in s.events]
+    assert (event.attributes["gen_ai.evaluation.score.label"], "gen_ai.evaluation.score.value" in event.attributes) == (
+        "n/a",
+        False,
+    )
 
 
 def test_model_failed_when_the_endpoint_goes_away(tmp_path: Path, serve: Callable[..., ModelServer]) -> None:
@@ -288,7 +297,7 @@ def test_sandbox_failed(tmp_path: Path) -> None:
 
     view = ended(result, Cause.SANDBOX_FAILED, tmp_path)
     assert "no-such-program-at-all" in result.detail
-    assert view.terminal_events() == []
+    assert not view.terminal_events()
 
 
 def test_agent_that_removes_everything(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -390,3 +391,16 @@ def test_a_receiver_that_restarts_mid_export(run: RunView, tmp_path: Path) -> No
 
     assert counts(report) == (SPANS, 0, 0)
     assert set(first.span_ids) | set(second[0].span_ids) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("count", "preset", "noted"), [(3_000, "tempo", True), (1_000, "tempo", False), (3_000, "jaeger", False)]
+)
+def test_what_a_backend_drops_unsaid_is_said_before(tmp_path: Path, count: int, preset: str, noted: bool) -> None:
+    big = [replace(s, attributes={"padding": "x" * 2_000}) for s in many_spans(count)]
+    with Receiver() as receiver:
+        options = Options(resolve({}, endpoint=receiver.url), preset=preset)
+        report = export_run(run_of(tmp_path, big), options)
+
+    assert report.delivered == count
+    assert bool(report.note) is noted

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from cabtrace.agents.registry import BUILT_IN, find_agent
-from cabtrace.errors import UsageError
+from cabtrace.errors import SandboxError, UsageError
 from cabtrace.examples import example_task
 from cabtrace.modelserver.script import Script
 from cabtrace.modelserver.server import ModelServer, Served
 from cabtrace.runner.image import PACKAGES, build, recipe
 from cabtrace.runner.own_wheel import write_wheel
 from cabtrace.store.reader import RunView
-from tests.support.cell_image import BRIDGE_HOST, cell_image
+from tests.support.cell_image import BRIDGE_HOST, PLAIN_BASE, cell_image, need_image
 
 KEY = "sk-real-key-of-the-endpoint"
 LOOK = "printf 'hello\\n' > hello.txt; cat /proc/1/environ"
@@ -75,6 +75,18 @@ def test_an_agent_that_nobody_knows_how_to_install() -> None:
 def test_a_folder_without_pips_wheel(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no wheel of pip"):
         build(recipe(find_agent("reference")), tmp_path)
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_without_a_way_to_an_index_it_says_what_to_do() -> None:
+    need_image(PLAIN_BASE)
+    with pytest.raises(SandboxError) as caught:
+        build(recipe(find_agent("codex"), PLAIN_BASE, "cabtrace-test/never:1"), network="none")
+
+    assert "returned a non-zero code" in caught.value.what
+    assert "\x1b" not in caught.value.what
+    assert "--network NAME" in caught.value.hint
 
 
 @pytest.fixture

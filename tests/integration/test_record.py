@@ -141,8 +141,8 @@ def test_characters_cut_in_the_middle_arrive_whole(folder: Path) -> None:
 def test_ctrl_c_is_the_programs(folder: Path) -> None:
     program = python("""
         import time
-        print("running")
         try:
+            print("running")
             time.sleep(60)
         except KeyboardInterrupt:
             print("interrupted, as it should")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import orjson
@@ -22,8 +19,6 @@ from cabtrace.runner.task import load_task
 from cabtrace.store.reader import RunView
 from tests.support.cells import BREAK, DONE, LOOK, MEND, TEST, Cells, Step, add_task, fault, says, script
 from tests.support.cli_rig import CommandLine, one_sentence
-from tests.support.matrix import AGENTS, need
-from tests.support.matrix import run as run_matrix_cell
 
 pytestmark = pytest.mark.xdist_group("rerun")
 
@@ -213,26 +208,3 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     assert [c["size"] for c in triage["clusters"]] == [3]
     assert alone.code == 2
     assert "passed" in one_sentence(alone)
-
-
-@pytest.mark.matrix
-@pytest.mark.slow
-@pytest.mark.parametrize("name", AGENTS)
-def test_a_real_cli_runs_again_where_there_is_only_the_loopback(name: str, tmp_path: Path) -> None:
-    need(name)
-    before = run_matrix_cell(name, tmp_path).run
-    alone = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-    if subprocess.run([*alone, "true"], capture_output=True).returncode:
-        pytest.skip("no network namespace can be made here")
-    environment = {**os.environ, "CABTRACE_SCRATCH": str(tmp_path / "scratch-two")}
-    argv = [sys.executable, "-m", "cabtrace", "rerun", str(before.path), "--store", str(tmp_path / "again"), "--json"]
-    done = subprocess.run([*alone, *argv], env=environment, capture_output=True, text=True, timeout=240)
-    record = json.loads(done.stdout)
-
-    assert done.returncode == 0, done.stderr
-    assert record["unanswered"] is None
-    assert record["first_divergence"] is None
-    after = RunView(Path(record["path"]))
-    assert after.header.verdict == before.header.verdict
-    assert after.patch() == before.patch()
-    assert all(step.left_id and step.right_id for step in compare(before, after).tools)

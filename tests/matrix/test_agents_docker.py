@@ -18,7 +18,7 @@ from cabtrace.runner.spec import Cancel
 from cabtrace.store.reader import RunView
 from tests.matrix.test_endings import HANGS
 from tests.support.cell_image import AGENTS_BASE, BRIDGE_HOST, cell_image
-from tests.support.matrix import Cell, roots_and_orphans, run
+from tests.support.matrix import MODELS, Cell, roots_and_orphans, run
 
 pytestmark = [pytest.mark.matrix, pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("matrix")]
 AGENTS = ("claude-code", "codex", "copilot")
@@ -44,7 +44,7 @@ def inside(agent: str, folder: Path, image: str) -> Cell:
     try:
         env = {**os.environ, "CAB_ENDPOINT": server.url, "CAB_KEY": KEY}
         start = ["docker", "run", "--rm", "-v", f"{store}:/cabtrace/store"]
-        words = ["run-cell", "--tui", agent, "--model", "scripted/careful", "--task", "smoke/hello-file"]
+        words = ["run-cell", "--tui", agent, "--model", MODELS.get(agent, "scripted/careful"), "--task", "smoke/hello-file"]
         done = subprocess.run(
             [*start, "-e", "CAB_ENDPOINT", "-e", "CAB_KEY", image, *words],
             env=env,
@@ -83,6 +83,8 @@ def test_the_record_is_as_whole_as_that_of_a_local_cell(agent: str, where: objec
     (tool,) = cell.tools()
     assert "hello" in tool.text("gen_ai.tool.call.arguments")
     assert "hello" in tool.text("gen_ai.tool.call.result")
+    assert tool.attributes["cabtrace.tool.sources"] == ("telemetry", "transcript", "model_calls")
+    assert list((cell.run.path / "artifacts" / agent).rglob("*.jsonl"))
     assert tool.end_ns is not None
     assert tool.end_ns > tool.start_ns
     roots, orphans = roots_and_orphans(cell.run)

@@ -18,6 +18,7 @@ from cabtrace.modelserver.script import Script
 from cabtrace.modelserver.server import ModelServer
 from cabtrace.runner.sandbox.owner import RUN_VARIABLE
 from cabtrace.store.reader import RunView
+from tests.support.cell_image import AGENTS_BASE, cell_image
 from tests.support.matrix import Cell, need, roots_and_orphans, run
 
 pytestmark = [pytest.mark.matrix, pytest.mark.slow, pytest.mark.xdist_group("matrix")]
@@ -105,23 +106,17 @@ def kill_once_the_file_is_there(scratch: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("sandbox", ["local", pytest.param("docker", marks=pytest.mark.docker)])
 @pytest.mark.parametrize("agent", AGENTS)
-def test_the_runner_is_killed_and_the_run_recovered(agent: str, tmp_path: Path) -> None:
-    need(agent)
+def test_the_runner_is_killed_and_the_run_recovered(agent: str, sandbox: str, tmp_path: Path) -> None:
+    if sandbox == "local":
+        need(agent)
+    box = ["--sandbox", sandbox] if sandbox == "local" else ["--sandbox", sandbox, "--image", cell_image("codex", AGENTS_BASE)]
     env = {**os.environ, "CABTRACE_STORE": str(tmp_path / "store"), "CABTRACE_SCRATCH": str(tmp_path / "scratch")}
     server = ModelServer((HANGS,), speed=0)
     server.start()
     try:
-        words = [
-            "--task",
-            str(example_task("smoke/hello-file")),
-            "--agent",
-            agent,
-            "--model",
-            "scripted/hangs",
-            "--sandbox",
-            "local",
-        ]
+        words = ["--task", str(example_task("smoke/hello-file")), "--agent", agent, "--model", "scripted/hangs", *box]
         command = [sys.executable, "-m", "cabtrace"]
         runner = subprocess.Popen(
             [*command, "run", *words, "--endpoint", server.url],
@@ -144,13 +139,19 @@ def test_the_runner_is_killed_and_the_run_recovered(agent: str, tmp_path: Path) 
 
     recovered = RunView(path)
     assert recovered.header.status == "recovered"
+    assert not [warning for warning in recovered.header.warnings if "transcript" in warning]
     calls = recovered.calls()
     assert [call.incomplete for call in calls] == [False, True]
     assert calls[0].usage.input
     assert calls[0].finish_reasons
     assert [call.request_hash for call in calls] == [s.request_hash for s in server.requests if s.request_hash]
-    tool = next(s for s in recovered.spans() if s.text("gen_ai.operation.name") == "execute_tool")
+    (tool,) = [s for s in recovered.spans() if s.text("gen_ai.operation.name") == "execute_tool"]
     assert "hello" in tool.text("gen_ai.tool.call.result")
+    assert {"transcript", "model_calls"} <= set(tool.attributes["cabtrace.tool.sources"])
+    assert tool.end_ns is not None
+    assert tool.end_ns > tool.start_ns
+    assert list((path / "artifacts" / agent).rglob("*.jsonl"))
+    assert not [p for p in path.rglob("*") if p.is_file() and b"cbt-" in p.read_bytes()]
     roots, orphans = roots_and_orphans(recovered)
     assert len(roots) == 1
     assert orphans == []
