@@ -118,12 +118,6 @@ def verdict(header: RunHeader, *, live: bool, aborted: bool) -> tuple[SafeText, 
     return safe(sign), tone
 
 
-def composite(header: RunHeader) -> float | None:
-    """The composite score, None while it is unknown."""
-    value = header.scores.get("composite", {}).get("value")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def kind(span: SpanRecord) -> str:
     """The kind that cabtrace gave it; `agent` for the agent's own spans."""
     return span.text(sc.SPAN_KIND) or sc.SpanKind.AGENT

@@ -35,6 +35,9 @@ class PlainEngine:
         ]
         return rows + [()] * (self.rows - len(rows))
 
+    def text(self) -> str:
+        return "\n".join("".join(run.text for run in row) for row in self.screen())
+
     def cursor(self) -> tuple[int, int] | None:
         return None
 
@@ -58,3 +61,13 @@ def make_engine(columns: int = 80, rows: int = 24) -> tuple[ScreenEngine, str]:
         return GhosttyEngine(columns, rows), ""
     except (ImportError, OSError, AssertionError, KeyError, ValueError):  # no wheel here, no library in it, or another ABI
         return PlainEngine(columns, rows), NO_ENGINE
+
+
+def engine_version(engine: ScreenEngine) -> str:
+    """Which engine made a snapshot, for the one that shall take it back; "" where snapshots are not worth keeping."""
+    if isinstance(engine, PlainEngine):
+        return ""
+    from importlib.metadata import version
+    from platform import machine
+
+    return f"pyghostty {version('pyghostty')} {machine()}"

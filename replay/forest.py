@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.span import SpanRecord, SpanState
+from cabtrace.model.folding import FOLD_AT_LEAST
+from cabtrace.store.span_facts import DUPLICATE, FAILED, KIND_CODES, LOST_PARENT, NO_PARENT, OPERATION, PENDING
 
-#: So many quiet siblings in a row become one row that opens.
-FOLD_AT_LEAST = 6
+if TYPE_CHECKING:
+    from cabtrace.store.span_order import Column, OrderedFacts
+
+_CELL: Final = KIND_CODES[sc.SpanKind.CELL]
+_QUIET_KINDS: Final = frozenset((KIND_CODES[""], KIND_CODES[sc.SpanKind.AGENT]))
+_LOUD: Final = FAILED | PENDING | OPERATION
+_CLOSE: Final = -1
 
 
 class Mark(StrEnum):
@@ -21,145 +29,148 @@ class Mark(StrEnum):
     DUPLICATE = "duplicate"
 
 
-@dataclass(slots=True)
-class Forest:
-    """Rows in tree order, as columns. `span`: index into the spans (a group's first); `group`: spans folded into a row, else 0.
+#: what a column of marks holds a place in
+MARKS: Final = (None, Mark.ORPHAN, Mark.CYCLE, Mark.DUPLICATE)
+_ORPHAN, _CYCLE, _DUPLICATE = 1, 2, 3
 
-    `parent` is a row or -1; `end` is the row after the last one below. `marks` is by row.
+
+class Forest:
+    """Rows in tree order, as columns. `span`: place of the span (a group's first); `group`: spans folded into a row, else 0.
+
+    `parent` is a row or -1; `end` is the row after the last one below; `mark` a place in `MARKS`. `marked` counts those.
     """
 
-    span: list[int] = field(default_factory=list)
-    depth: list[int] = field(default_factory=list)
-    parent: list[int] = field(default_factory=list)
-    end: list[int] = field(default_factory=list)
-    group: list[int] = field(default_factory=list)
-    marks: dict[int, Mark] = field(default_factory=dict)
-    roots: int = 0
+    def __init__(self) -> None:
+        self.span, self.depth, self.parent, self.end, self.group = (array("i") for _ in range(5))
+        self.mark = array("B")
+        self.marked = [0] * len(MARKS)
+        self.roots = 0
+
+    def add(self, span: int, depth: int, parent: int, group: int, mark: int) -> int:
+        """The next row; nothing is below it yet."""
+        row = len(self.span)
+        self.span.append(span)
+        self.depth.append(depth)
+        self.parent.append(parent)
+        self.end.append(row + 1)
+        self.group.append(group)
+        self.mark.append(mark)
+        return row
 
 
-def is_quiet(span: SpanRecord) -> bool:
-    """Whether a span is an agent's own chatter: nothing went wrong in it, and no convention says that it matters."""
-    kind = span.attributes.get(sc.SPAN_KIND)
-    return (
-        (kind is None or kind == sc.SpanKind.AGENT)
-        and not span.failed
-        and span.state is SpanState.ENDED
-        and sc.GEN_AI_OPERATION not in span.attributes
-    )
-
-
-def _main_root(spans: Sequence[SpanRecord], roots: Sequence[int]) -> int:
-    """The root under which strays are shown: the first cell span, else the first root; -1 when there is none."""
-    for root in roots:
-        if spans[root].attributes.get(sc.SPAN_KIND) == sc.SpanKind.CELL:
-            return root
-    return roots[0] if roots else -1
-
-
-@dataclass(slots=True)
-class _Links:
-    """Who is whose child, by index of span."""
-
-    children: dict[int, list[int]] = field(default_factory=dict)
-    parent: list[int] = field(default_factory=list)
-    roots: list[int] = field(default_factory=list)
-    marks: dict[int, Mark] = field(default_factory=dict)
-
-
-def _link(spans: Sequence[SpanRecord]) -> _Links:
-    by_id: dict[str, int] = {}
-    links = _Links()
-    for index, span in enumerate(spans):
-        if by_id.setdefault(span.span_id, index) != index:
-            links.marks[index] = Mark.DUPLICATE
-    orphans = []
-    for index, span in enumerate(spans):
-        parent = by_id.get(span.parent_id, -1) if span.parent_id else -1
-        links.parent.append(parent)
-        if parent >= 0:
-            links.children.setdefault(parent, []).append(index)
-        elif span.parent_id:
-            orphans.append(index)
+def build_forest(facts: OrderedFacts) -> Forest:
+    """Tree order of spans that are sorted by start. Orphans and cycles hang under the main root, marked."""
+    forest = Forest()
+    parents, marks, roots = _rooted(facts)
+    forest.marked = [marks.count(mark) for mark in range(len(MARKS))]
+    forest.roots = len(roots)
+    first, children = _children(parents)
+    quiet = _quiet_leaves(facts, first)
+    # A span, `_CLOSE`, or of a group where its members begin among the children, as -2 and below, over how many they are.
+    stack: list[int] = roots[::-1]
+    above: list[int] = []
+    while stack:
+        entry = stack.pop()
+        if entry >= 0:
+            row = forest.add(entry, len(above), above[-1] if above else -1, 0, marks[entry])
+            begin, end = first[entry], first[entry + 1]
+            if begin < end:
+                above.append(row)
+                stack.append(_CLOSE)
+                _push(stack, children, begin, end, quiet)
+        elif entry == _CLOSE:
+            forest.end[above.pop()] = len(forest.span)
         else:
-            links.roots.append(index)
-    entries = _cut_cycles(spans, links)
-    for index in orphans:
-        links.marks.setdefault(index, Mark.ORPHAN)
-    for index in entries:
-        links.marks[index] = Mark.CYCLE
-    main = _main_root(spans, links.roots)
-    if main < 0:
-        links.roots = sorted(orphans + entries)
-    elif orphans or entries:
-        links.children[main] = sorted(links.children.get(main, []) + orphans + entries)
-    return links
+            begin, size = -2 - entry, stack.pop()
+            above.append(forest.add(children[begin], len(above), above[-1] if above else -1, size, 0))
+            stack.append(_CLOSE)
+            stack.extend(children[begin : begin + size][::-1])
+    return forest
 
 
-def _cut_cycles(spans: Sequence[SpanRecord], links: _Links) -> list[int]:
-    """The span that each cycle is entered by, cut loose from its parent: the first to start."""
-    state = bytearray(len(spans))  # 1: on the walk now, 2: leads to no cycle that is still whole
+def _rooted(facts: OrderedFacts) -> tuple[Column, bytearray, list[int]]:
+    """Parents without circles and strays, what had to be done for that, and the roots."""
+    parents = facts.parents[:]
+    marks = bytearray(len(parents))
+    strays = []
+    for span, flag in enumerate(facts.flags):
+        if flag & DUPLICATE:
+            marks[span] = _DUPLICATE
+        if parents[span] == LOST_PARENT:
+            strays.append(span)
+            marks[span] = marks[span] or _ORPHAN
+    roots = [span for span, parent in enumerate(parents) if parent == NO_PARENT]
+    for span in _circles(parents):
+        strays.append(span)
+        marks[span] = _CYCLE
+    main = next((root for root in roots if facts.kinds[root] == _CELL), roots[0] if roots else NO_PARENT)
+    for span in strays:
+        parents[span] = main
+    return parents, marks, roots or sorted(strays)
+
+
+def _circles(parents: Column) -> list[int]:
+    """The span that each circle is entered by: the first to start."""
+    state = bytearray(len(parents))  # 1: on the walk now, 2: leads to no circle that is not known
     entries = []
-    for begin in range(len(spans)):
-        walk, index = [], begin
-        while index >= 0 and not state[index]:
-            state[index] = 1
-            walk.append(index)
-            index = links.parent[index]
-        if index >= 0 and state[index] == 1:
-            cycle = walk[walk.index(index) :]
-            entry = min(cycle)
-            links.children[links.parent[entry]].remove(entry)
-            links.parent[entry] = -1
-            entries.append(entry)
+    for begin in range(len(parents)):
+        if state[begin]:
+            continue
+        walk, span = [], begin
+        while span >= 0 and not state[span]:
+            state[span] = 1
+            walk.append(span)
+            span = parents[span]
+        if span >= 0 and state[span] == 1:
+            entries.append(min(walk[walk.index(span) :]))
         for passed in walk:
             state[passed] = 2
     return entries
 
 
-def _groups(spans: Sequence[SpanRecord], children: Sequence[int], links: Mapping[int, list[int]]) -> list[list[int]]:
-    """Children one by one, or several together where quiet leaves follow each other."""
-    out: list[list[int]] = []
-    quiet: list[int] = []
+def _children(parents: Column) -> tuple[Column, Column]:
+    """All children one after the other, by parent, and where those of each begin (and the next one's, hence end)."""
+    counts = [0] * (len(parents) + 1)
+    for parent in parents:
+        if parent >= 0:
+            counts[parent + 1] += 1
+    first = array("i", accumulate(counts))
+    del counts
+    children = array("i", bytes(4 * first[-1]))
+    free = first[:]
+    for span, parent in enumerate(parents):
+        if parent >= 0:
+            children[free[parent]] = span
+            free[parent] += 1
+    return first, children
 
-    def flush() -> None:
-        if len(quiet) >= FOLD_AT_LEAST:
-            out.append(list(quiet))
+
+def _quiet_leaves(facts: OrderedFacts, first: Column) -> bytearray:
+    """Of each span whether it is an agent's own chatter with nothing below: nothing went wrong, no convention says it matters."""
+    quiet = bytearray(len(facts))
+    for span, (kind, flags) in enumerate(zip(facts.kinds, facts.flags, strict=True)):
+        if kind in _QUIET_KINDS and not flags & _LOUD and first[span] == first[span + 1]:
+            quiet[span] = 1
+    return quiet
+
+
+def _push(stack: list[int], children: Column, begin: int, end: int, quiet: Sequence[int]) -> None:
+    """Children so that the first is on top; quiet leaves that follow each other together, where they are many."""
+    if end - begin < FOLD_AT_LEAST:
+        stack.extend(children[begin:end][::-1])
+        return
+    place = end
+    while place > begin:
+        run = place
+        while run > begin and quiet[children[run - 1]]:
+            run -= 1
+        if place - run >= FOLD_AT_LEAST:
+            stack.append(place - run)
+            stack.append(-2 - run)
+            place = run
+        elif place > run:
+            stack.extend(children[run:place][::-1])
+            place = run
         else:
-            out.extend([child] for child in quiet)
-        quiet.clear()
-
-    for child in children:
-        if child not in links and is_quiet(spans[child]):
-            quiet.append(child)
-        else:
-            flush()
-            out.append([child])
-    flush()
-    return out
-
-
-def build_forest(spans: Sequence[SpanRecord]) -> Forest:
-    """Tree order of spans that are sorted by start. Orphans and cycles hang under the main root, marked."""
-    links = _link(spans)
-    forest = Forest(roots=len(links.roots))
-    # One entry: spans of a row, depth, parent row. Negative depth closes the row that it names.
-    stack: list[tuple[list[int], int, int]] = [([root], 0, -1) for root in reversed(links.roots)]
-    while stack:
-        members, depth, parent = stack.pop()
-        if depth < 0:
-            forest.end[parent] = len(forest.span)
-            continue
-        row = len(forest.span)
-        is_group = len(members) > 1
-        forest.span.append(members[0])
-        forest.depth.append(depth)
-        forest.parent.append(parent)
-        forest.end.append(row + 1)
-        forest.group.append(len(members) if is_group else 0)
-        if members[0] in links.marks and not is_group:
-            forest.marks[row] = links.marks[members[0]]
-        below = [[m] for m in members] if is_group else _groups(spans, links.children.get(members[0], ()), links.children)
-        if below:
-            stack.append(([], -1, row))
-            stack.extend((group, depth + 1, row) for group in reversed(below))
-    return forest
+            place -= 1
+            stack.append(children[place])

@@ -6,11 +6,14 @@ import weakref
 from typing import Any
 
 from cabtrace.protocols import Run
+from replay.defuse import Defuser
 from replay.ghostty_cells import CellReader
 
 MAX_COLUMNS, MAX_ROWS = 500, 300
+_LEAST_ROWS = 2  # to which it is resized: with one, text that was there before can end the process in version 0.1.3
 _CONTINUATION_BYTES = 1024 * 1024  # of an unfinished sequence that a snapshot takes along
 _FEED_BYTES = 64 * 1024
+_TEXT_BYTES = 64 * MAX_COLUMNS * MAX_ROWS  # a cell may hold a letter and any number of marks
 
 
 class GhosttyEngine:
@@ -20,14 +23,19 @@ class GhosttyEngine:
 
     def __init__(self, columns: int = 80, rows: int = 24) -> None:
         """A blank screen without scrollback."""
-        from pyghostty._ffi import ffi, lib
+        from pyghostty._ffi import ffi, lib, union_fn
 
         self._ffi, self._lib = ffi, lib
+        # a point holds a union, which cffi passes by value only under another name
+        signature = "GhosttyResult(*)(GhosttyTerminal, GhosttyPointS, GhosttyGridRef*)"
+        self._grid_ref = union_fn("ghostty_terminal_grid_ref", signature)
         self._reader = CellReader(ffi, lib)
         self.columns, self.rows = _clamp(columns, rows)
         self.bad_feeds = 0
         self._cached: list[tuple[Run, ...]] = []
         self._cached_palette = b""
+        self._text = ffi.new("uint8_t[]", 4096)
+        self._defuser = Defuser()
         self._render = self._new("GhosttyRenderState", lib.ghostty_render_state_new)
         self._iterator = self._new("GhosttyRenderStateRowIterator", lib.ghostty_render_state_row_iterator_new)
         self._cells = self._new("GhosttyRenderStateRowCells", lib.ghostty_render_state_row_cells_new)
@@ -36,12 +44,13 @@ class GhosttyEngine:
 
     def feed(self, data: bytes) -> None:
         write, terminal = self._lib.ghostty_terminal_vt_write, self._terminal[0]
+        data = self._defuser.clean(data, self.columns)
         for start in range(0, len(data), _FEED_BYTES):
             piece = data[start : start + _FEED_BYTES]
             write(terminal, piece, len(piece))
 
     def resize(self, columns: int, rows: int) -> None:
-        size = _clamp(columns, rows)
+        size = _clamp(columns, max(rows, _LEAST_ROWS))
         if self._lib.ghostty_terminal_resize(self._terminal[0], *size, 8, 16):
             self.bad_feeds += 1
         else:
@@ -71,6 +80,26 @@ class GhosttyEngine:
         self._cached, self._cached_palette = rows, palette
         return list(rows)
 
+    def text(self) -> str:
+        lib, ffi = self._lib, self._ffi
+        selection, options = ffi.new("GhosttySelection*"), ffi.new("GhosttyTerminalSelectionFormatOptions*")
+        options.size, selection.size = ffi.sizeof(options[0]), ffi.sizeof(selection[0])
+        selection.start.size = selection.end.size = ffi.sizeof("GhosttyGridRef")
+        corners = ((selection.start, 0, 0), (selection.end, self.columns - 1, self.rows - 1))
+        if any(self._refer(ref, x, y) for ref, x, y in corners):
+            self.bad_feeds += 1
+            return ""
+        options.emit = lib.GHOSTTY_FORMATTER_FORMAT_PLAIN
+        options.unwrap = options.trim = True
+        options.selection = selection
+        length = ffi.new("size_t*")
+        while lib.ghostty_terminal_selection_format_buf(self._terminal[0], options[0], self._text, len(self._text), length):
+            if not len(self._text) < length[0] <= _TEXT_BYTES:
+                self.bad_feeds += 1
+                return ""
+            self._text = ffi.new("uint8_t[]", length[0])
+        return bytes(ffi.buffer(self._text, length[0])).decode("utf-8", "replace")
+
     def cursor(self) -> tuple[int, int] | None:
         if not self._get("cursor_visible", "bool"):
             return None
@@ -83,7 +112,8 @@ class GhosttyEngine:
             self.bad_feeds += 1
             return b""
         try:
-            return bytes(self._ffi.buffer(out[0], length[0]))
+            carried = self._defuser.carried
+            return bytes([len(carried)]) + carried + bytes(self._ffi.buffer(out[0], length[0]))
         finally:
             self._lib.ghostty_free(self._ffi.NULL, out[0], length[0])
 
@@ -91,6 +121,8 @@ class GhosttyEngine:
         lib, ffi = self._lib, self._ffi
         terminal = ffi.new("GhosttyTerminal*")
         decoder = ffi.new("GhosttySnapshotDecoder*")
+        length = data[0] if data else 0
+        self._defuser.carried, data = data[1 : 1 + length], data[1 + length :]
         if not data or lib.ghostty_snapshot_decoder_new_buf(ffi.NULL, decoder, data, len(data)):
             self._adopt(self._blank())
             return
@@ -107,6 +139,13 @@ class GhosttyEngine:
             terminal = self._blank()
         self._adopt(terminal)
         self.columns, self.rows = int(self._get("cols", "uint16_t")), int(self._get("rows", "uint16_t"))
+
+    def _refer(self, ref: Any, x: int, y: int) -> Any:
+        """Makes `ref` point to a cell of the screen; whatever but 0 is a failure."""
+        point = self._ffi.new("GhosttyPointS*")
+        point.tag = self._lib.GHOSTTY_POINT_TAG_ACTIVE
+        point.value.x, point.value.y = x, y
+        return self._grid_ref(self._terminal[0], point[0], self._ffi.addressof(ref))
 
     def _new(self, ctype: str, make: Any) -> Any:
         handle = self._ffi.new(f"{ctype}*")

@@ -16,6 +16,7 @@ _MARKS_PER_CELL = 8  # combining marks beyond that are not shown
 _CODEPOINT, _GRAPHEME, _BG_PALETTE, _BG_RGB = range(4)
 _NARROW, _WIDE, _SPACER_TAIL, _SPACER_HEAD = range(4)
 _COLOR_PALETTE, _COLOR_RGB = 1, 2
+_PIECES_KEPT = 16_384
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 
 
@@ -27,6 +28,14 @@ class _Bits:
     @classmethod
     def read(cls, field: Mapping[str, Any], base: int = 0) -> _Bits:
         return cls(base + int(field["lsb"]), (1 << int(field["width"])) - 1)
+
+    def of(self, cell: int) -> int:
+        return cell >> self.shift & self.mask
+
+    @property
+    def place(self) -> int:
+        """The bits as they are in a cell."""
+        return self.mask << self.shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,52 +66,76 @@ class CellReader:
         self._codepoint = _Bits.read(arms["CODEPOINT"]["bits"]["codepoint"], base)
         self._index = _Bits.read(arms["BG_COLOR_PALETTE"]["bits"]["index"], base)
         self._rgb = [_Bits.read(arms["BG_COLOR_RGB"]["bits"][c], base) for c in "rgb"]
+        self._style_mask = self._tag.place | self._style_id.place
+        self._background_bit = _BG_PALETTE << self._tag.shift  # both tags of cells that are a background only have it
+        self._text_mask = self._tag.place | self._wide.place | self._codepoint.place
+        self._pieces: dict[int, str | None] = {}
         self._style = ffi.new("GhosttyStyle*")
         self._style.size = ffi.sizeof("GhosttyStyle")
         self._count = ffi.new("uint32_t*")
 
     def runs(self, cells: Sequence[int], handle: Any, palette: bytes) -> tuple[Run, ...]:
         """One row. `handle` is the library's own view of it, for what a cell does not hold; `palette` is 256 RGB triples."""
-        tag_shift, tag_mask = self._tag.shift, self._tag.mask
-        cp_shift, cp_mask = self._codepoint.shift, self._codepoint.mask
-        id_shift, id_mask = self._style_id.shift, self._style_id.mask
-        wide_shift, wide_mask = self._wide.shift, self._wide.mask
+        style_mask, text_mask, pieces = self._style_mask, self._text_mask, self._pieces
         styles: dict[int, _Style] = {0: _PLAIN}  # ids are of a page of memory, hence good for one row only
         out: list[Run] = []
         text: list[str] = []
-        current = _PLAIN
+        current, styled_as = _PLAIN, 0
+        before = -1
+        piece: str | None = ""
         for x, cell in enumerate(cells):
-            tag = cell >> tag_shift & tag_mask
-            style_id = cell >> id_shift & id_mask
-            if tag >= _BG_PALETTE:
-                style = _Style(background=self._cell_background(cell, tag, palette))
-            elif (known := styles.get(style_id)) is not None:
-                style = known
-            else:
-                style = styles[style_id] = self._read_style(handle, x, palette)
-            if style is not current and style != current:
-                if text:
-                    out.append(_run(text, current))
-                    text = []
-                current = style
-            wide = cell >> wide_shift & wide_mask
-            if wide == _SPACER_TAIL:
+            if cell == before:  # most of a screen is blank; nothing is looked up twice in a row
+                text.append(piece if piece is not None else self._grapheme(handle, x, cell))
                 continue
-            codepoint = cell >> cp_shift & cp_mask if tag <= _GRAPHEME else 0
-            if not codepoint or wide == _SPACER_HEAD:
-                text.append(" ")
-            elif tag == _GRAPHEME:
-                text.append(self._grapheme(handle, x, wide=wide == _WIDE))
-            else:
-                text.append(_character(codepoint, wide == _WIDE))
+            before = cell
+            if cell & style_mask != styled_as or cell & self._background_bit:
+                styled_as = cell & style_mask
+                style = self._style_of(cell, styles, handle, x, palette)
+                if style is not current and style != current:
+                    if text:
+                        out.append(_run(text, current))
+                        text = []
+                    current = style
+            piece = pieces.get(cell & text_mask, "?")
+            if piece == "?":
+                piece = self._piece(cell)
+            text.append(piece if piece is not None else self._grapheme(handle, x, cell))
         if text:
             out.append(_run(text, current))
         return tuple(out)
 
+    def _piece(self, cell: int) -> str | None:
+        """What is written for a cell; None where only the library knows."""
+        tag, wide = self._tag.of(cell), self._wide.of(cell)
+        codepoint = self._codepoint.of(cell) if tag <= _GRAPHEME else 0
+        piece: str | None
+        if wide == _SPACER_TAIL:
+            piece = ""
+        elif not codepoint or wide == _SPACER_HEAD:
+            piece = " "
+        elif tag == _GRAPHEME:
+            piece = None
+        else:
+            piece = _character(codepoint, wide == _WIDE)
+        if len(self._pieces) >= _PIECES_KEPT:
+            self._pieces.clear()
+        self._pieces[cell & self._text_mask] = piece
+        return piece
+
+    def _style_of(self, cell: int, styles: dict[int, _Style], handle: Any, x: int, palette: bytes) -> _Style:
+        tag = self._tag.of(cell)
+        if tag >= _BG_PALETTE:
+            return _Style(background=self._cell_background(cell, tag, palette))
+        style_id = self._style_id.of(cell)
+        style = styles.get(style_id)
+        if style is None:
+            style = styles[style_id] = self._read_style(handle, x, palette)
+        return style
+
     def _cell_background(self, cell: int, tag: int, palette: bytes) -> int:
         if tag == _BG_PALETTE:
-            return _palette_color(palette, cell >> self._index.shift & self._index.mask)
-        red, green, blue = (cell >> b.shift & b.mask for b in self._rgb)
+            return _palette_color(palette, self._index.of(cell))
+        red, green, blue = (b.of(cell) for b in self._rgb)
         return red << 16 | green << 8 | blue
 
     def _read_style(self, handle: Any, x: int, palette: bytes) -> _Style:
@@ -123,8 +156,8 @@ class CellReader:
             hidden=bool(style.invisible),
         )
 
-    def _grapheme(self, handle: Any, x: int, *, wide: bool) -> str:
-        lib, ffi = self._lib, self._ffi
+    def _grapheme(self, handle: Any, x: int, cell: int) -> str:
+        lib, ffi, wide = self._lib, self._ffi, self._wide.of(cell) == _WIDE
         kinds = lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_GRAPHEMES_LEN, lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_GRAPHEMES_BUF
         if lib.ghostty_render_state_row_cells_select(handle, x):
             return " "

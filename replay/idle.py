@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 DEFAULT_LIMIT_NS = 2_000_000_000
 
@@ -35,13 +36,19 @@ class IdleMap:
 
 
 def find_idle(instants_ns: Iterable[int], *, limit_ns: int = DEFAULT_LIMIT_NS) -> IdleMap:
-    """The stretches longer than `limit_ns` between instants at which something happened."""
-
-    def gaps() -> Iterator[tuple[int, int]]:
-        before = None
-        for instant in sorted(set(instants_ns)):
-            if before is not None and instant - before > limit_ns:
-                yield before, instant
-            before = instant
-
-    return IdleMap(tuple(gaps()), limit_ns)
+    """The stretches longer than `limit_ns` between instants at which something happened, given in any order."""
+    # Of instants that share a period of that length only the first and the last matter, so that millions take little memory.
+    period_ns = max(limit_ns, 1)
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for instant in instants_ns:
+        period = instant // period_ns
+        if period not in first:
+            first[period] = last[period] = instant
+        elif instant > last[period]:
+            last[period] = instant
+        elif instant < first[period]:
+            first[period] = instant
+    periods = sorted(first)
+    gaps = ((last[one], first[other]) for one, other in pairwise(periods))
+    return IdleMap(tuple(gap for gap in gaps if gap[1] - gap[0] > limit_ns), limit_ns)

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Column = array[int]
+
+
+def latest_ends(ends: Iterable[int]) -> Column:
+    """The tree that `IntervalIndex` looks through: node 1 is its root, the leaves hold the ends, no other end is that late."""
+    leaves = array("q", ends)
+    size = 1 << max(len(leaves) - 1, 0).bit_length()
+    leaves.extend([-1] * (size - len(leaves)))
+    levels = [leaves]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append(array("q", map(max, below[::2], below[1::2])))
+    tree = array("q", [-1])
+    for level in reversed(levels):
+        tree += level
+    return tree
 
 
 class IntervalIndex:
-    """Half-open intervals sorted by start, under a binary tree of latest ends. An empty one contains its own start."""
+    """Half-open intervals sorted by start, under a binary tree of latest ends. One that ends before it begins is never found."""
 
-    def __init__(self, starts: Sequence[int], ends: Sequence[int]) -> None:
-        """Both in nanoseconds, of equal length; `starts` never decrease, no end is before its start."""
+    def __init__(self, starts: Sequence[int], latest: Sequence[int]) -> None:
+        """`starts` never decrease; `latest` comes from `latest_ends`. Instants of any kind, if of one kind."""
         self._starts = starts
-        size = 1
-        while size < max(len(starts), 1):
-            size *= 2
-        self._size = size
-        # An empty interval counts as one nanosecond long, so that it is found at its instant.
-        latest = [-1] * (2 * size)
-        latest[size : size + len(ends)] = [max(end, start + 1) for start, end in zip(starts, ends, strict=True)]
-        for node in range(size - 1, 0, -1):
-            latest[node] = max(latest[2 * node], latest[2 * node + 1])
         self._latest = latest
+        self._size = len(latest) // 2
 
     def stab(self, instant: int) -> Iterator[int]:
         """Places of the intervals that contain `instant`, in order: O(found x log n)."""

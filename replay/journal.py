@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.log import LogRecord
 from cabtrace.model.span import SpanEvent, SpanRecord
 from replay import display
 from replay.bookmarks import Bookmark
+
+if TYPE_CHECKING:
+    from replay.timeline import Timeline
 
 _TEXT_KEYS = ("exception.message", "message", "body", sc.GEN_AI_EVALUATION_EXPLANATION)
 _WARN, _ERROR = 13, 17  # OpenTelemetry's severity numbers
@@ -27,12 +32,42 @@ class Entry:
     grade: str = ""
 
 
-def journal(spans: Iterable[SpanRecord], logs: Iterable[LogRecord], bookmarks: Iterable[Bookmark]) -> tuple[Entry, ...]:
-    """All of it by time."""
-    entries = [_of_event(span, event) for span in spans for event in span.events]
-    entries += map(_of_log, logs)
-    entries += [Entry(mark.time_ns, "bookmark", "", mark.note, "mark") for mark in bookmarks]
-    return tuple(sorted(entries, key=lambda entry: entry.time_ns))
+def journal(timeline: Timeline, logs: Iterable[LogRecord], bookmarks: Iterable[Bookmark]) -> Sequence[Entry]:
+    """All of it by time. Events are read from their spans when they are looked at."""
+    entries = [*map(_of_log, logs), *(Entry(mark.time_ns, "bookmark", "", mark.note, "mark") for mark in bookmarks)]
+    return _Journal(timeline, sorted(entries, key=lambda entry: entry.time_ns))
+
+
+class _Journal(Sequence[Entry]):
+    def __init__(self, timeline: Timeline, others: Sequence[Entry]) -> None:
+        """`others`: what is no event, by time. Of one instant they come after the events."""
+        self._timeline = timeline
+        self._others = others
+        times = timeline.columns.event_at
+        self._places = [bisect_right(times, entry.time_ns) + before for before, entry in enumerate(others)]
+
+    def __len__(self) -> int:
+        return len(self._timeline.columns.event_at) + len(self._others)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        place = range(len(self))[place]
+        before = bisect_left(self._places, place)
+        if before < len(self._places) and self._places[before] == place:
+            return self._others[before]
+        return self._event(place - before)
+
+    def _event(self, place: int) -> Entry:
+        columns, spans = self._timeline.columns, self._timeline.spans
+        span, item = spans[columns.event_span[place] % len(spans)], columns.event_item[place]
+        if 0 <= item < len(span.events):
+            return _of_event(span, span.events[item])
+        return Entry(columns.event_at[place], "event", span.name, "")
 
 
 def _of_event(span: SpanRecord, event: SpanEvent) -> Entry:

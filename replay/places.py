@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from replay import display
 from replay.timeline import Timeline
 
 if TYPE_CHECKING:
-    from cabtrace.model.model_call import ModelCall
+    from replay.call_list import CallList
 
 FORMS = "12.3s, 1500ms, 2m05s, 01:02.5, 1:02:03, 50% or an ISO time such as 2026-11-22T15:36:31Z"
 _ROUNDING_NS = 1_000_000  # links are printed to the millisecond
@@ -143,7 +142,7 @@ def parse_link(*, at: str | None, span: str | None, error: bool, call: int | Non
     return FirstError() if error else None
 
 
-def resolve(place: Place, timeline: Timeline, calls: Sequence[ModelCall]) -> Found:
+def resolve(place: Place, timeline: Timeline, calls: CallList) -> Found:
     """Where that is. Raises UsageError where the run has no such place."""
     match place:
         case Offset(offset_ns):
@@ -209,7 +208,7 @@ def _within(offset_ns: int, timeline: Timeline) -> int:
 
 
 def _span(prefix: str, timeline: Timeline) -> Found:
-    rows = [row for row in map(timeline.row, range(len(timeline))) if not row.group and row.span.span_id.startswith(prefix)]
+    rows = [timeline.row(row) for row in timeline.with_id(prefix)]
     if not rows:
         raise UsageError(f"No span of this run has an id that begins with {prefix}.")
     first = min(rows, key=lambda row: (row.span.span_id != prefix, row.start_ns, row.index))
@@ -223,19 +222,17 @@ def _named(text: str, timeline: Timeline) -> Found:
         except UsageError:
             pass
     wanted = text.casefold()
-    rows = (row for row in map(timeline.row, range(len(timeline))) if not row.group)
-    hits = [r for r in rows if wanted in r.span.name.casefold() or wanted in display.title(r.span).casefold()]
-    if not hits:
-        raise UsageError(f"No time, span id or span name is {text[:80]!r}.")
-    first = min(hits, key=lambda row: (row.start_ns, row.index))
-    return Found(first.start_ns, first.index)
+    for place, span in enumerate(timeline.spans):
+        if wanted in span.name.casefold() or wanted in display.title(span).casefold():
+            row = timeline.row(timeline.row_of(place))
+            return Found(row.start_ns, row.index)
+    raise UsageError(f"No time, span id or span name is {text[:80]!r}.")
 
 
-def _call(number: int, timeline: Timeline, calls: Sequence[ModelCall]) -> Found:
-    wanted = next((call for call in calls if call.index == number), None)
-    if wanted is None:
+def _call(number: int, timeline: Timeline, calls: CallList) -> Found:
+    place = calls.numbered(number)
+    if place is None:
         known = f"it has {calls[0].index} to {calls[-1].index}" if calls else "it has none"
         raise UsageError(f"This run has no model call {number}; {known}.")
-    offset_ns = min(max(wanted.started_ns - timeline.start_ns, 0), timeline.duration_ns)
-    rows = (m.row for m in timeline.markers if m.offset_ns == offset_ns and timeline.row(m.row).span.span_id == wanted.call_id)
-    return Found(offset_ns, next(rows, None))
+    row = calls.row(place)
+    return Found(timeline.row(row).start_ns, row)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cabtrace.errors import CabtraceError
 from cabtrace.model.log import LogRecord
 from cabtrace.model.model_call import ModelCall
 from cabtrace.model.run import RunHeader
-from cabtrace.store.calls import CallBody
-from cabtrace.store.cast import CastEvent
+from cabtrace.store import layout
+from cabtrace.store.calls import CallBodies, CallBody
 from cabtrace.store.reader import RunView
+from replay.call_list import CallList
+from replay.loading import Progress, SpanLoader, terminal_start_ns
 from replay.timeline import Timeline
 
+if TYPE_CHECKING:
+    from cabtrace.store.line_filter import LineFilter
+    from replay.screen import TerminalTape
+
 _BODIES_KEPT = 64
+_REST_FROM = 20_000  # rows
+_REST = 4  # times as long as it took to put the rows of a growing run in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class Snapshot:
 
     header: RunHeader
     timeline: Timeline
-    calls: Sequence[ModelCall]
+    calls: CallList
     warnings: tuple[str, ...]
     live: bool
     aborted: bool
@@ -37,34 +46,46 @@ class Snapshot:
 
     def call_at(self, offset_ns: int) -> int | None:
         """Index of the call in flight at an instant, else of the last before it; None before the first."""
-        at_ns = self.timeline.start_ns + offset_ns
-        started = [i for i, call in enumerate(self.calls) if call.started_ns <= at_ns]
-        flying = [i for i in started if (end := self.calls[i].ended_ns) is None or end > at_ns]
-        return flying[-1] if flying else started[-1] if started else None
+        return self.calls.at(self.timeline.start_ns + offset_ns)
 
 
 class ReplayRun:
     """Owns the one reader of a run; safe to use from the loading thread and the screen."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens a run. Raises NotARunError or SchemaTooNewError."""
+    def __init__(self, path: Path, *, progress: Progress = lambda share: None) -> None:
+        """Opens a run. `progress` gets the share that is read, and ends it by what it raises.
+
+        Raises:
+            NotARunError: It is none.
+            SchemaTooNewError: A later cabtrace wrote it.
+            OSError: A file of it cannot be read.
+        """
         self.path = path
         self._lock = threading.Lock()
         self._view = RunView(path)
         self._bodies: dict[str, CallBody] = {}
-        self.snapshot = self._picture()
+        self._tape: tuple[TerminalTape, str] | None = None
+        self._spans = SpanLoader(path)
+        self._stale = False
+        self._rest_until_s = 0.0
+        self.snapshot = self._picture(progress)
 
     def refresh(self) -> bool:
         """Takes in what a live recorder appended; True when `snapshot` is a new one. A run that vanished stays as it was."""
         with self._lock:
             try:
-                changed = self._view.refresh()
+                changed = self._view.refresh(spans=False)
+                changed |= self._spans.refresh(live=self._view.live)
             except (CabtraceError, OSError):
                 return False
-            if not changed and self.snapshot.live == self._view.live:
+            self._stale |= changed or self.snapshot.live != self._view.live
+            # A large run grows for long: its rows are put in order again as often as that leaves most of the time to others.
+            if not self._stale or (self._view.live and time.monotonic() < self._rest_until_s):
                 return False
             self._bodies.clear()
             self.snapshot = self._picture()
+            if self._tape is not None:
+                self._tape[0].start_ns = self._terminal_start_ns()
             return True
 
     def call_body(self, call_id: str) -> CallBody:
@@ -78,13 +99,39 @@ class ReplayRun:
                 self._bodies[call_id] = body
             return body
 
-    def terminal(self) -> tuple[Sequence[CastEvent], int, int, int]:
-        """Events, columns, rows, and the offset of the recording's second 0 on the timeline's axis (ns)."""
+    def calls_with(self, words: LineFilter, stop: Callable[[], bool]) -> set[str] | None:
+        """The ids of calls in whose messages the words may stand; None where all must be looked at."""
+        return CallBodies(self.path / layout.CALLS).ids_with(words, stop)  # its own reader: this takes long, and others wait
+
+    def tape(self) -> tuple[TerminalTape, str]:
+        """The terminal's recording, the same one each time, which grows with the run; a sentence where it has no real engine.
+
+        `TerminalTape.index` has to go through it, unless an earlier one was kept. Takes a moment the first time.
+        """
+        from replay.tapes import make_tape
+
         with self._lock:
-            header = self._view.terminal_header()
-            offset_ns = self._view.terminal_start_ns() - self.snapshot.timeline.start_ns
-            columns, rows = (header.columns, header.rows) if header else (80, 24)
-            return self._view.terminal_events(), columns, rows, offset_ns
+            if self._tape is None:
+                self._tape = make_tape(self.path, self._view.terminal_log(), self._terminal_start_ns())
+            return self._tape
+
+    def keep_tape(self) -> bool:
+        """Puts what is known of a long recording into the run's index; not while it is being recorded."""
+        from replay.tapes import keep_tape
+
+        tape = self._tape
+        return tape is not None and not self._view.live and keep_tape(self.path, self._view.terminal_log(), tape[0])
+
+    def output_instants_ns(self, gap_ns: int) -> Iterator[int]:
+        """Some instants of terminal output, on the timeline's axis and in order; every one around a gap longer than that."""
+        with self._lock:
+            log, start_ns = self._view.terminal_log(), self._terminal_start_ns()
+        return (start_ns + time_ns for time_ns in log.landmarks_ns(gap_ns))
+
+    def _terminal_start_ns(self) -> int:
+        """The recording's second 0 on the timeline's axis."""
+        timeline = self.snapshot.timeline
+        return terminal_start_ns(timeline.summary, self._view.header.clock.wall_ns) - timeline.start_ns
 
     def logs(self) -> Sequence[LogRecord]:
         """Log records that the agent emitted, by time."""
@@ -111,20 +158,23 @@ class ReplayRun:
         with self._lock:
             return self._view.verification()
 
-    def _picture(self) -> Snapshot:
-        view = self._view
-        timeline = Timeline(view.spans(), since_ns=_since(view), until_ns=view.end_ns)
+    def _picture(self, progress: Progress = lambda share: None) -> Snapshot:
+        view, began_s = self._view, time.monotonic()
+        live, terminal = view.live, view.terminal_log()
+        timeline = self._spans.load(
+            live=live,
+            wall_ns=view.header.clock.wall_ns,
+            terminal_ns=int(terminal.last_time_s * 1e9) if len(terminal) else None,
+            progress=progress,
+        )
+        self._stale = False
+        if len(timeline) > _REST_FROM:
+            self._rest_until_s = time.monotonic() + _REST * (time.monotonic() - began_s)
         return Snapshot(
             header=view.header,
             timeline=timeline,
-            calls=tuple(view.calls()),
-            warnings=(*view.warnings(), *timeline.warnings),
-            live=view.live,
+            calls=CallList(timeline),
+            warnings=(*view.warnings(), *timeline.summary.reading, *timeline.warnings),
+            live=live,
             aborted=view.aborted,
         )
-
-
-def _since(view: RunView) -> int | None:
-    """The clock's anchor, unless it is no believable time."""
-    anchor = view.header.clock.wall_ns
-    return anchor if anchor > 0 else None

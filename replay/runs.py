@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.cells import cell_len
 
 from cabtrace.store.catalog import RunSummary
 from replay import display
 from replay.document import Piece, Tone, words
+
+MARK: Final = "*"  # behind the verdict of a provisional run
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,16 @@ class RunRow:
     cells: tuple[Piece, ...] = ()
     error: str = ""
     failed: bool = False
+    provisional: bool = False
     started_at: str = ""
 
-    @property
-    def text(self) -> str:
-        """What the filter looks at."""
-        return " ".join([*(text for text, _ in self.cells), self.error]).casefold()
+    text: str = ""  # what the filter looks at
+
+    def __post_init__(self) -> None:
+        """The filter's text, once: it is looked at with every letter."""
+        if not self.text:
+            text = " ".join([*(text for text, _ in self.cells), self.error]).casefold()
+            object.__setattr__(self, "text", text)
 
 
 def in_order(rows: Iterable[RunRow]) -> list[RunRow]:
@@ -61,14 +68,39 @@ def in_order(rows: Iterable[RunRow]) -> list[RunRow]:
     return sorted(newest, key=lambda row: not row.failed)
 
 
+class Filter:
+    """Rows that hold every word of a query; where there is none, rows that hold the words' letters in that order.
+
+    Each letter more looks only at what the letters before had left.
+    """
+
+    def __init__(self, rows: Sequence[RunRow]) -> None:
+        self._rows = rows
+        self._query = ""
+        self._exact: Sequence[RunRow] = rows
+        self._loose: Sequence[RunRow] = rows
+
+    def narrow(self, query: str) -> Sequence[RunRow]:
+        """In the order of all rows."""
+        query = query.casefold()
+        if not query.startswith(self._query):
+            self._exact = self._loose = self._rows
+        self._query = query
+        wanted = query.split()
+        for word in wanted:
+            self._exact = [row for row in self._exact if word in row.text]
+        if self._exact or not wanted:
+            return self._exact
+        for letter in {letter for word in wanted for letter in word}:  # far cheaper than a spelling, and most rows lack one
+            self._loose = [row for row in self._loose if letter in row.text]
+        spellings = [re.compile("[^ ]*?".join(map(re.escape, word))) for word in wanted]
+        self._loose = [row for row in self._loose if all(spelling.search(row.text) for spelling in spellings)]
+        return self._loose
+
+
 def narrowed(rows: Sequence[RunRow], query: str) -> list[RunRow]:
-    """Rows that hold every word of a filter; where there is none, rows that hold the words' letters in that order."""
-    wanted = query.casefold().split()
-    exact = [row for row in rows if all(word in row.text for word in wanted)]
-    if exact or not wanted:
-        return exact
-    spellings = [re.compile("[^ ]*?".join(map(re.escape, word))) for word in wanted]
-    return [row for row in rows if all(spelling.search(row.text) for spelling in spellings)]
+    """What a filter leaves of some rows."""
+    return list(Filter(rows).narrow(query))
 
 
 def run_rows(runs: Iterable[RunSummary]) -> list[RunRow]:
@@ -85,8 +117,9 @@ def run_row(run: RunSummary) -> RunRow:
     tokens = header.scores.get("tokens", {}).get("values")
     total = tokens.get("total_tokens") if isinstance(tokens, dict) else None
     wall = None if header.duration_s is None else header.duration_s * 1e9
+    sign, tone = display.verdict(header, live=run.live, aborted=run.aborted)
     cells = (
-        display.verdict(header, live=run.live, aborted=run.aborted),
+        words(f"{sign} {MARK}" if header.provisional else sign, tone),
         words(header.agent.name[:200]),
         words(header.model[:200], Tone.DIM),
         words(header.task.id[:400], Tone.STRONG),
@@ -94,10 +127,11 @@ def run_row(run: RunSummary) -> RunRow:
         words(header.cause.value if header.cause else display.UNKNOWN, Tone.DIM),
         words(display.duration(wall)),
         words(display.count(total if isinstance(total, int) else None), Tone.DIM),
-        words(display.score(display.composite(header))),
+        words(header.composite_words),
         words(header.started_at[:16].replace("T", " "), Tone.DIM),
     )
-    return RunRow(run.path, cells, failed=run.failed or run.live, started_at=header.started_at)
+    failed = run.failed or run.live
+    return RunRow(run.path, cells, failed=failed, provisional=header.provisional, started_at=header.started_at)
 
 
 def column_widths(rows: Sequence[RunRow], width: int, *, sample: int = 200) -> list[int]:
@@ -115,11 +149,7 @@ def column_widths(rows: Sequence[RunRow], width: int, *, sample: int = 200) -> l
     least = [c.least for c in COLUMNS]
     while len(shown) > 1 and total(least) > width:
         shown.discard(max(shown, key=lambda i: COLUMNS[i].rank))
-    over = total(wanted) - width
-    for i in sorted(shown, key=lambda i: wanted[i] - least[i], reverse=True):
-        if over <= 0:
-            break
-        cut = min(over, wanted[i] - least[i])
-        wanted[i] -= cut
-        over -= cut
+    for _ in range(max(total(wanted) - width, 0)):  # a cell from the column that has the most to spare
+        most = max(shown, key=lambda i: wanted[i] - least[i])
+        wanted[most] -= wanted[most] > least[most]
     return [wanted[i] if i in shown else 0 for i in range(len(COLUMNS))]

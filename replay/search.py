@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
+from typing import Protocol
 
 from cabtrace.model.span import SpanRecord
+from cabtrace.store.line_filter import LineFilter, line_filter
 from replay import display
+from replay.span_list import SpanList
 from replay.timeline import Timeline
 
 MOST_HITS = 10_000
 QUERY_CHARS = 200
 _EXCERPT_BEFORE, _EXCERPT_AFTER = 24, 96
 _VALUE_CHARS = 256 * 1024
-_OUTPUT_CHARS = 64 * 1024 * 1024
-# What a terminal swallows. A sequence that is cut off at the end of the output runs to that end.
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x1b\x07\x9c]*(?:\x1b\\|\x07|\x9c|$)?|\x1b[ -/]*[0-~]|[\x00-\x09\x0b-\x1f\x7f-\x9f]"
-)
+_TELL_NS = 250_000_000
 
 
 class Where(StrEnum):
@@ -57,15 +57,33 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Hits by time. `more`: there were too many, and the search stopped."""
+    """Hits by time. `more`: there are others, as the search stopped or the screen said more than is kept.
+
+    `done` is False while the search still goes on.
+    """
 
     query: str
     hits: tuple[Hit, ...] = ()
     more: bool = False
+    done: bool = True
 
     def count_words(self) -> str:
         """`3 hits`, `10,000+ hits`."""
-        return f"{len(self.hits):,}{'+' if self.more else ''} hit{'s' * (len(self.hits) != 1)}"
+        so_far = "" if self.done else " so far"
+        return f"{len(self.hits):,}{'+' if self.more else ''} hit{'s' * (len(self.hits) != 1)}{so_far}"
+
+    def without_rows(self) -> Results:
+        """For a run whose rows have moved since."""
+        return replace(self, hits=tuple(replace(hit, row=None) for hit in self.hits))
+
+    def place_of(self, hit: Hit) -> int | None:
+        """Where a hit of an earlier state of this search is now."""
+        at = bisect_left(self.hits, hit.offset_ns, key=lambda other: other.offset_ns)
+        while at < len(self.hits) and self.hits[at].offset_ns == hit.offset_ns:
+            if self.hits[at] == hit:
+                return at
+            at += 1
+        return None
 
     def step(self, offset_ns: int, by: int, current: int | None) -> int | None:
         """The hit after (`by` 1) or before (-1) an instant; `current` tells apart those of the same instant. None at the ends."""
@@ -77,42 +95,76 @@ class Results:
         return place if 0 <= place < len(self.hits) else None
 
 
+class OnScreen(Protocol):
+    """What a terminal showed. `full`: not all of it is kept."""
+
+    @property
+    def full(self) -> bool: ...
+
+    def find(self, query: str) -> Iterable[tuple[int, str, re.Match[str]]]:
+        """Offset, the text that holds the words, where in that; in order of time."""
+
+
 def search(
     query: str,
     timeline: Timeline,
     said: Iterable[Said],
-    output: Sequence[tuple[int, str]],
+    screen: OnScreen | None = None,
     *,
     most: int = MOST_HITS,
     stop: Callable[[], bool] = lambda: False,
 ) -> Results:
-    """Every place of `query`, whatever its case: spans, what was `said`, and terminal `output` as (offset, data) in order.
+    """Every place of `query`, whatever its case: spans, what was `said`, and what was on the terminal's `screen`.
 
     One hit a span and a text; of the same line printed again and again the first. `stop` ends it early.
     """
+    *_, last = searching(query, timeline, said, screen, most=most, stop=stop)
+    return last
+
+
+def searching(
+    query: str,
+    timeline: Timeline,
+    said: Iterable[Said],
+    screen: OnScreen | None = None,
+    *,
+    most: int = MOST_HITS,
+    stop: Callable[[], bool] = lambda: False,
+    now_ns: Callable[[], int] = time.monotonic_ns,
+) -> Iterator[Results]:
+    """As `search`, and where that takes long, now and again what is known so far."""
     needle = re.compile(re.escape(query[:QUERY_CHARS]), re.IGNORECASE)
     hits: list[Hit] = []
-    if not query:
-        return Results(query)
-    for hit in chain(_in_spans(needle, timeline), _in_texts(needle, said), _in_output(needle, output)):
-        if len(hits) >= most or stop():
-            return Results(query, _in_order(hits), more=True)
-        hits.append(hit)
-    return Results(query, _in_order(hits))
+    more, told_ns = False, now_ns()
+    if query:
+        words = line_filter(query[:QUERY_CHARS])
+        for hit in chain(
+            _in_spans(needle, timeline, words, stop), _in_texts(needle, said), _on_screen(query[:QUERY_CHARS], screen)
+        ):
+            if len(hits) >= most or stop():
+                more = True
+                break
+            hits.append(hit)
+            if now_ns() - told_ns >= _TELL_NS:
+                yield Results(query, _in_order(hits), done=False)
+                told_ns = now_ns()
+        more |= screen is not None and screen.full
+    yield Results(query, _in_order(hits), more=more)
 
 
 def _in_order(hits: list[Hit]) -> tuple[Hit, ...]:
     return tuple(sorted(hits, key=lambda hit: hit.offset_ns))
 
 
-def _in_spans(needle: re.Pattern[str], timeline: Timeline) -> Iterator[Hit]:
-    for row in map(timeline.row, range(len(timeline))):
-        if row.group:
-            continue
-        for where, text, at_ns in _span_texts(row.span):
+def _in_spans(needle: re.Pattern[str], timeline: Timeline, words: LineFilter, stop: Callable[[], bool]) -> Iterator[Hit]:
+    spans = timeline.spans
+    for place, span in spans.with_words(words, stop) if isinstance(spans, SpanList) else enumerate(spans):
+        for where, text, at_ns in _span_texts(span):
             if match := needle.search(text):
-                offset_ns = row.start_ns if at_ns is None else min(max(at_ns - timeline.start_ns, row.start_ns), row.end_ns)
-                yield Hit(offset_ns, row.index, where, excerpt(text, match))
+                row = timeline.row_of(place)
+                start_ns, end_ns = timeline.columns.row_start[row], timeline.columns.row_stop[row]
+                offset_ns = start_ns if at_ns is None else min(max(at_ns - timeline.start_ns, start_ns), end_ns)
+                yield Hit(offset_ns, row, where, excerpt(text, match))
                 break
 
 
@@ -134,42 +186,14 @@ def _in_texts(needle: re.Pattern[str], said: Iterable[Said]) -> Iterator[Hit]:
             yield Hit(piece.offset_ns, piece.row, piece.where, excerpt(piece.text, match))
 
 
-def _in_output(needle: re.Pattern[str], output: Sequence[tuple[int, str]]) -> Iterator[Hit]:
-    """Text that reached the screen, at the instant when the last of it did. A match never goes over the end of a line."""
-    ends, size, kept = [], 0, []
-    for _, data in output:
-        if size > _OUTPUT_CHARS:
-            break
-        size += len(data)
-        ends.append(size)
-        kept.append(data)
-    shown, origins, sources = _without_escapes("".join(kept))
+def _on_screen(query: str, screen: OnScreen | None) -> Iterator[Hit]:
+    """Of a line that was drawn again and again the first."""
     known: set[str] = set()
-    for match in needle.finditer(shown):
-        line = excerpt(shown, match)
-        if line in known:
-            continue
-        known.add(line)
-        last = match.end() - 1
-        piece = bisect_right(origins, last) - 1
-        source = sources[piece] + last - origins[piece]
-        yield Hit(output[bisect_right(ends, source)][0], None, Where.SCREEN, line)
-
-
-def _without_escapes(text: str) -> tuple[str, list[int], list[int]]:
-    """What remains, and for each piece of it where it begins there and where it came from."""
-    pieces: list[str] = []
-    origins, sources = [], []
-    position = length = 0
-    for match in chain(_ESCAPES.finditer(text), (None,)):
-        start = match.start() if match else len(text)
-        if start > position:
-            pieces.append(text[position:start])
-            origins.append(length)
-            sources.append(position)
-            length += start - position
-        position = match.end() if match else start
-    return "".join(pieces), origins, sources
+    for offset_ns, text, match in screen.find(query) if screen else ():
+        line = excerpt(text, match)
+        if line not in known:
+            known.add(line)
+            yield Hit(offset_ns, None, Where.SCREEN, line)
 
 
 def excerpt(text: str, match: re.Match[str]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from replay.bookmarks import Bookmark, read_bookmarks, with_bookmark, write_bookmarks
 from replay.clock import ReplayClock
-from replay.idle import IdleMap, find_idle
+from replay.folding import Folding, Visible
+from replay.idle import DEFAULT_LIMIT_NS, IdleMap, find_idle
 from replay.journal import Entry, journal
 
 if TYPE_CHECKING:
@@ -41,12 +43,13 @@ class Session:
     def __init__(self, run: ReplayRun, now_ns: Callable[[], int], *, at_ns: int | None = None) -> None:
         """`at_ns`: where to begin, an offset from the start of the run; a live run is followed when it is None."""
         self.run = run
+        self.now_ns = now_ns
         timeline = run.snapshot.timeline
         self.clock = ReplayClock(timeline.duration_ns, now_ns, following=run.snapshot.live and at_ns is None)
         if at_ns is not None:
             self.clock.seek(at_ns)
-        self.folded = set(timeline.groups())
         self._timeline = timeline
+        self.folded = Folding(timeline, timeline.groups())
         self.tab = Tab.SPAN
         self.notice = ""
         self.compressing = False
@@ -56,9 +59,8 @@ class Session:
         self.bookmarks = read_bookmarks(run.path)
         self.path_shown = False
         self.path: PathOverlay | None = None
-        self._journal: tuple[Entry, ...] | None = None
+        self._journal: Sequence[Entry] | None = None
         self._diagnosis: tuple[Snapshot, Diagnosis | str] | None = None
-        self._refold()
         self.selected = self._focus()
 
     @property
@@ -70,6 +72,11 @@ class Session:
     def position_ns(self) -> int:
         """The playhead, an offset from the start of the run."""
         return self.clock.position_ns
+
+    @property
+    def visible(self) -> Visible:
+        """The rows that are shown; another object after each change."""
+        return self.folded.visible
 
     @property
     def selected_row(self) -> Row | None:
@@ -116,11 +123,11 @@ class Session:
     def step_span(self, by: int) -> None:
         """To the start of the next or previous span that is not folded away."""
         self.clock.pause()
-        row = self._order.step(self.position_ns, self.selected, by)
+        row = self.folded.step(self.position_ns, self.selected, by)
         if row is None:
             self.notice = "No later span." if by > 0 else "No earlier span."
             return
-        self._go(row, self._timeline.row(row).start_ns)
+        self._go(row, self._timeline.start_of(row))
 
     def home(self) -> None:
         """To the start."""
@@ -141,8 +148,18 @@ class Session:
         self._jump(by, errors_only=False)
 
     def take_results(self, results: Results) -> None:
-        """A search is done: to the first hit at or after the playhead, else to the first of all."""
-        self.results, self._hit = results, None
+        """A search found something: to the first hit at or after the playhead, else to the first of all.
+
+        What the same search finds later leaves the playhead where it is.
+        """
+        before, self.results = self.results, results
+        if before is not None and not before.done and before.query == results.query and before.hits:
+            told = self._hit is not None and self.notice == _hit_words(before, self._hit)
+            self._hit = None if self._hit is None else results.place_of(before.hits[self._hit])
+            if told and self._hit is not None:
+                self.notice = _hit_words(results, self._hit)
+            return
+        self._hit = None
         if not results.hits:
             self.notice = _nowhere(results)
             return
@@ -171,12 +188,12 @@ class Session:
         else:
             self._go(hit.row, hit.offset_ns)
         self._hit = place
-        self.notice = f"{place + 1:,}/{self.results.count_words()}  {hit.where}: {hit.excerpt}"
+        self.notice = _hit_words(self.results, place)
 
-    def journal(self) -> tuple[Entry, ...]:
+    def journal(self) -> Sequence[Entry]:
         """What was noted while the run went on, by time."""
         if self._journal is None:
-            self._journal = journal(self._timeline.spans, self.run.logs(), self.bookmarks)
+            self._journal = journal(self._timeline, self.run.logs(), self.bookmarks)
         return self._journal
 
     @property
@@ -243,8 +260,7 @@ class Session:
         """Up or down among the rows shown; the playhead stays."""
         if not self.visible:
             return
-        place = self._place.get(self.selected, 0) if self.selected is not None else 0
-        self.select(self.visible[min(max(place + by, 0), len(self.visible) - 1)])
+        self.select(self.visible[min(max(self.place_of(self.selected) + by, 0), len(self.visible) - 1)])
 
     def select(self, row: int) -> None:
         """Selects a row; the playhead stays."""
@@ -260,8 +276,7 @@ class Session:
             self.clock.pause()
             self._go(row.index, row.start_ns)
             return
-        self.folded ^= {row.index}
-        self._refold()
+        self._toggle(row.index)
 
     def set_folded(self, *, folded: bool) -> None:
         """Closes or opens the selected row; closing one that has nothing open selects its parent."""
@@ -269,29 +284,27 @@ class Session:
         if row is None:
             return
         if row.has_children and (row.index in self.folded) != folded:
-            self.folded ^= {row.index}
-            self._refold()
+            self._toggle(row.index)
         elif folded and row.parent >= 0:
             self.select(row.parent)
 
     def refresh(self) -> None:
         """The run has a new snapshot, in which the rows may have moved."""
         old, new = self._timeline, self.run.snapshot.timeline
-        known = {old.key(row) for row in old.groups()}
-        closed = {old.key(row) for row in self.folded}
+        opened = {old.key(row) for row in old.groups() if row not in self.folded}
+        closed = [old.key(row) for row in self.folded]
         chosen = old.key(self.selected) if self.selected is not None else None
         self._timeline = new
         self.results = self._hit = self._journal = self.path = None  # rows may have moved, more may have been said
-        keys = {new.key(row): row for row in range(len(new))}
-        self.folded = {keys[key] for key in closed if key in keys}
-        self.folded |= {row for row in new.groups() if new.key(row) not in known}
+        kept = [row for key in closed if (row := new.find(key)) is not None]
+        self.folded = Folding(new, [*kept, *(row for row in new.groups() if new.key(row) not in opened)])
         self.clock.extend(new.duration_ns)
         following = self.clock.following
         if following and not self.snapshot.live:
             self.clock.pause()  # it is over, and this is its end
-        self._refold()
-        kept = keys.get(chosen) if chosen else None
-        self.selected = self._focus() if following or kept is None else kept
+        self._marker = None
+        again = new.find(chosen) if chosen else None
+        self.selected = self._focus() if following or again is None else again
 
     def _jump(self, by: int, *, errors_only: bool) -> None:
         self.clock.pause()
@@ -306,36 +319,32 @@ class Session:
     def _go(self, row: int, position_ns: int) -> None:
         self.notice = ""
         self.clock.seek(position_ns)
-        closed = self.folded.intersection(self._timeline.ancestors(row))
-        if closed:
-            self.folded -= closed
-            self._refold()
+        if self.folded.reveal(row):
+            self._marker = None
         self.selected = row
 
     def _focus(self) -> int | None:
         """What was going on at the playhead, or the closed row that hides it."""
-        timeline = self._timeline
-        row = timeline.focus_at(self.position_ns)
-        if row is None or row in self._place:
-            return row
-        return next((above for above in timeline.ancestors(row) if above in self._place), None)
+        row = self._timeline.focus_at(self.position_ns)
+        return None if row is None else self.folded.shown(row)
 
-    def _refold(self) -> None:
-        self.visible = self._timeline.visible(self.folded)
-        self._place = {row: place for place, row in enumerate(self.visible)}
-        self._order = self._timeline.order(self.visible)
+    def _toggle(self, row: int) -> None:
+        self.folded.toggle(row)
         self._marker = None
 
     def place_of(self, row: int | None) -> int:
         """Where a row is among those shown; 0 when it is not."""
-        return self._place.get(row, 0) if row is not None else 0
+        return 0 if row is None else self.visible.place_of(row) or 0
 
-    def _instants(self) -> list[int]:
+    def _instants(self) -> Iterator[int]:
         timeline = self._timeline
-        events, _, _, start_ns = self.run.terminal()
-        output = [start_ns + round(event.time_s * 1e9) for event in events]
-        rows = [timeline.row(row) for row in self._order.rows]
-        return [0, timeline.duration_ns, *output, *(r.start_ns for r in rows), *(r.end_ns for r in rows)]
+        output = self.run.output_instants_ns(DEFAULT_LIMIT_NS)
+        return chain((0, timeline.duration_ns), output, timeline.columns.row_start, timeline.columns.row_stop)
+
+
+def _hit_words(results: Results, place: int) -> str:
+    hit = results.hits[place]
+    return f"{place + 1:,}/{results.count_words()}  {hit.where}: {hit.excerpt}"
 
 
 def _nowhere(results: Results) -> str:

@@ -54,7 +54,7 @@ def _lines(run: ReplayRun, snapshot: Snapshot, width: int, *, patch: bool, found
 
 def _identity(snapshot: Snapshot) -> Iterator[Line]:
     header = snapshot.header
-    yield heading(f"{header.cell_id} #{header.attempt}")
+    yield heading(header.title)
     pairs = (
         ("agent", f"{header.agent.name} {header.agent.version}".strip()),
         ("model", header.model),
@@ -98,14 +98,13 @@ def _moment(snapshot: Snapshot, found: Found) -> Iterator[Line]:
 
 def _spans(snapshot: Snapshot, width: int, found: Found | None) -> Iterator[Line]:
     timeline = snapshot.timeline
-    folded = set(timeline.groups())
     hours = timeline.duration_ns >= 3_600 * 10**9
-    rows = sorted((timeline.row(i) for i in timeline.visible(folded)), key=lambda row: (row.start_ns, row.index))
+    rows = sorted(timeline.visible(list(timeline.groups())), key=timeline.start_of)
     if not rows:
         yield line(words("No span was recorded.", Tone.DIM))
-    for place, row in enumerate(rows):
+    for place, row in enumerate(map(timeline.row, rows)):
         yield _span_line(row, width, hours=hours)
-        later = rows[place + 1].start_ns > found.offset_ns if found and place + 1 < len(rows) else True
+        later = timeline.start_of(rows[place + 1]) > found.offset_ns if found and place + 1 < len(rows) else True
         if found and row.start_ns <= found.offset_ns and later:
             yield line(words(f"{display.clock(found.offset_ns, hours=hours)}  ◀ here", Tone.NOW))
 

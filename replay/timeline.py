@@ -1,20 +1,27 @@
-"""The timeline of a run: rows in tree order on one axis of nanoseconds from the start of the run. Pure, and never changed."""
+"""The timeline of a run: rows in tree order on one axis of nanoseconds from the start of the run. Pure, and never changed.
+
+It is made of columns (see `replay.columns`): a span is looked up when it is shown, so that their number hardly matters.
+"""
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
-from cabtrace.model.span import SpanRecord, SpanState
-from replay.forest import Forest, Mark, build_forest
+from cabtrace.model.span import SpanRecord
+from cabtrace.store.span_facts import ODD_ID, id_number
+from cabtrace.store.span_order import facts_of
+from replay.build import build_columns
+from replay.columns import Columns, Summary
+from replay.folding import Folding, Visible
+from replay.forest import MARKS, Mark
 from replay.intervals import IntervalIndex
-from replay.markers import Marker, MarkerKind, error_time_ns, marker_kind
-from replay.order import StartOrder
+from replay.markers import Marker, Markers
 
-_BEFORE_NS = 3_600 * 10**9
-_AFTER_NS = 7 * 24 * 3_600 * 10**9
+_MOST_WITH_ID = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +47,25 @@ class Row:
 class Timeline:
     """Rows by number, and what lies where in time. Offsets are nanoseconds from `start_ns` (Unix)."""
 
-    def __init__(self, spans: Sequence[SpanRecord], *, until_ns: int | None = None, since_ns: int | None = None) -> None:
-        """Takes spans sorted by start. The axis also covers `since_ns` and `until_ns` (Unix), as far as they are believable."""
+    def __init__(
+        self,
+        spans: Sequence[SpanRecord],
+        *,
+        until_ns: int | None = None,
+        since_ns: int | None = None,
+        columns: tuple[Columns, Summary] | None = None,
+    ) -> None:
+        """Takes spans sorted by start. The axis also covers `since_ns` and `until_ns` (Unix), as far as they are believable.
+
+        `columns` were made of these spans by `build_columns`, now or earlier.
+        """
         self.spans = spans
-        self._forest = build_forest(spans)
-        self.start_ns, self.end_ns, self._strays = _axis(spans, self._forest, since_ns, until_ns)
-        self.warnings: tuple[str, ...] = ()
-        self._starts, self._ends = array("q"), array("q")
-        self._place()
-        self._order = self.order(self._span_rows())
-        self._running = IntervalIndex(self._order.starts, array("q", (self._ends[row] for row in self._order.rows)))
-        self.markers: tuple[Marker, ...] = tuple(sorted(self._markers()))
-        self.errors: tuple[Marker, ...] = tuple(m for m in self.markers if m.kind is MarkerKind.ERROR)
+        self.columns, self.summary = columns or build_columns(facts_of(spans), since_ns=since_ns, until_ns=until_ns)
+        self.start_ns, self.end_ns, self.warnings = self.summary.start_ns, self.summary.end_ns, self.summary.warnings
+        c = self.columns
+        self._running = IntervalIndex(_Mapped(c.row_start, c.by_start, len(self)), c.latest)
+        self.markers = Markers(c.mark_at, c.mark_row, c.mark_kind, len(self))
+        self.errors = Markers(c.error_at, c.error_row, None, len(self))
 
     @property
     def duration_ns(self) -> int:
@@ -59,136 +73,167 @@ class Timeline:
         return self.end_ns - self.start_ns
 
     def __len__(self) -> int:
-        return len(self._forest.span)
+        return len(self.columns.row_span)
 
     def row(self, index: int) -> Row:
         """One row. Raises IndexError."""
-        forest = self._forest
+        c = self.columns
+        span = self.spans[self.span_of(index)]
+        index = range(len(self))[index]
+        start = min(max(c.row_start[index], 0), self.duration_ns)
         return Row(
             index=index,
-            span=self.spans[forest.span[index]],
-            depth=forest.depth[index],
-            parent=forest.parent[index],
-            end_row=forest.end[index],
-            group=forest.group[index],
-            start_ns=self._starts[index],
-            end_ns=self._ends[index],
-            mark=forest.marks.get(index),
+            span=span,
+            depth=max(c.row_depth[index], 0),
+            parent=self.parent(index),
+            end_row=self.end_row(index),
+            group=max(c.row_group[index], 0),
+            start_ns=start,
+            end_ns=min(max(c.row_stop[index], start), self.duration_ns),
+            mark=MARKS[c.row_mark[index] % len(MARKS)],
         )
+
+    def span_of(self, row: int) -> int:
+        """The place in `spans` of a row's span."""
+        return self.columns.row_span[row] % len(self.spans)
+
+    def row_of(self, span: int) -> int:
+        """The row of a place in `spans`."""
+        return self.columns.span_row[span] % len(self)
+
+    def parent(self, row: int) -> int:
+        """The row above, or -1."""
+        parent = self.columns.row_parent[row]
+        return parent if 0 <= parent < row else -1
+
+    def end_row(self, row: int) -> int:
+        """The row after the last one below."""
+        return min(max(self.columns.row_end[row], row + 1), len(self))
+
+    def start_of(self, row: int) -> int:
+        """Start of a row, without looking at its span."""
+        return self.columns.row_start[row]
 
     def key(self, row: int) -> tuple[str, bool]:
         """What names a row in every snapshot of a run that grows."""
-        return self.spans[self._forest.span[row]].span_id, bool(self._forest.group[row])
+        span, c = self.span_of(row), self.columns
+        span_id = self.spans[span].span_id if c.span_flags[span] & ODD_ID else f"{c.span_id[span]:016x}"
+        return span_id, c.row_group[row] > 0
+
+    def find(self, key: tuple[str, bool]) -> int | None:
+        """The row of a key."""
+        span_id, group = key
+        wanted, ids = id_number(span_id), self.columns.span_id
+        place = bisect_left(self._by_id, wanted, key=ids.__getitem__)
+        if place == len(self._by_id) or ids[span := self._by_id[place]] != wanted:
+            return None
+        row = self.row_of(span)
+        if not group:
+            return row
+        above = self.parent(row)
+        return above if above >= 0 and self.columns.row_group[above] > 0 and self.span_of(above) == span else None
+
+    def with_id(self, prefix: str) -> list[int]:
+        """The rows of spans whose ids begin so, at most a thousand of them."""
+        c = self.columns
+        digits = 16 - len(prefix)
+        low = int(prefix, 16) << 4 * digits
+        span = range(low, low + (1 << 4 * digits))
+        found = (
+            place
+            for place, number in enumerate(c.span_id)
+            if (self.spans[place].span_id.startswith(prefix) if c.span_flags[place] & ODD_ID else number in span)
+        )
+        return [self.row_of(place) for place in islice(found, _MOST_WITH_ID)]
+
+    @cached_property
+    def _by_id(self) -> Sequence[int]:
+        ids = self.columns.span_id
+        return sorted(range(len(ids)), key=ids.__getitem__)
 
     def groups(self) -> Iterator[int]:
         """Rows that stand for several quiet spans; they are folded at first."""
-        return (row for row, size in enumerate(self._forest.group) if size)
+        return iter(self.columns.groups)
 
-    def visible(self, folded: Collection[int]) -> list[int]:
+    def visible(self, folded: Collection[int]) -> Visible:
         """Rows that are shown while those in `folded` are closed."""
-        rows, row, total, ends = [], 0, len(self), self._forest.end
-        while row < total:
-            rows.append(row)
-            row = ends[row] if row in folded else row + 1
-        return rows
+        return Folding(self, folded).visible
+
+    def roots(self) -> Iterator[int]:
+        """Rows that have none above."""
+        row = 0
+        while row < len(self):
+            yield row
+            row = self.end_row(row)
+
+    def children(self, row: int) -> Iterator[int]:
+        """The spans right below a row: those of a group one by one, none that is only shown there (see `Mark`)."""
+        below, end = row + 1, self.end_row(row)
+        while below < end:
+            if self.columns.row_group[below] > 0:
+                yield from range(below + 1, self.end_row(below))
+            elif MARKS[self.columns.row_mark[below] % len(MARKS)] not in (Mark.ORPHAN, Mark.CYCLE):
+                yield below
+            below = self.end_row(below)
 
     def ancestors(self, row: int) -> Iterator[int]:
         """The rows above, nearest first."""
-        while (row := self._forest.parent[row]) >= 0:
+        while (row := self.parent(row)) >= 0:
             yield row
 
     def is_active(self, row: int, offset_ns: int) -> bool:
         """Whether the row was running at that instant; one without any length is for that instant."""
-        return self._starts[row] <= offset_ns and (offset_ns < self._ends[row] or offset_ns == self._starts[row])
+        start = self.columns.row_start[row]
+        return start <= offset_ns and (offset_ns < self.columns.row_stop[row] or offset_ns == start)
 
     def active_at(self, offset_ns: int) -> list[int]:
         """Span rows running at that instant, by start."""
-        return [self._order.rows[rank] for rank in self._running.stab(offset_ns)]
+        return [self.ranked(rank) for rank in self._running.stab(offset_ns)]
 
     def focus_at(self, offset_ns: int) -> int | None:
         """The span that started last of those running, i.e. what was going on; else the last that had started."""
-        if (rank := self._running.last_at(offset_ns)) is not None:
-            return self._order.rows[rank]
-        rank = bisect_right(self._order.starts, offset_ns) - 1
-        return self._order.rows[rank] if rank >= 0 else None
+        rank = self._running.last_at(offset_ns)
+        if rank is None:
+            rank = bisect_right(self.starts, offset_ns) - 1
+        return self.ranked(rank) if rank >= 0 else None
 
-    def order(self, rows: Iterable[int]) -> StartOrder:
-        """Some rows by start."""
-        return StartOrder(rows, self._starts.__getitem__)
+    def ranked(self, rank: int) -> int:
+        """The row with a place in order of time."""
+        return self.columns.by_start[rank] % len(self)
+
+    def rank(self, row: int) -> int:
+        """Where a row is in order of time."""
+        return self.columns.row_rank[row] % len(self)
+
+    @property
+    def starts(self) -> Sequence[int]:
+        """Starts of all rows in order of time."""
+        return _Mapped(self.columns.row_start, self.columns.by_start, len(self))
 
     def next_marker(self, offset_ns: int, by: int, *, errors_only: bool = False, current: Marker | None = None) -> Marker | None:
         """The marker after (`by` 1) or before (-1) an instant; `current` tells apart those of the same instant."""
         markers = self.errors if errors_only else self.markers
         if current is not None and current.offset_ns == offset_ns:
-            place = bisect_left(markers, current) + by
+            place = markers.place_of(current) + by
         elif by > 0:
-            place = bisect_right(markers, offset_ns, key=lambda m: m.offset_ns)
+            place = bisect_right(markers.offsets, offset_ns)
         else:
-            place = bisect_left(markers, offset_ns, key=lambda m: m.offset_ns) - 1
+            place = bisect_left(markers.offsets, offset_ns) - 1
         return markers[place] if 0 <= place < len(markers) else None
 
-    def _span_rows(self) -> Iterator[int]:
-        return (row for row, size in enumerate(self._forest.group) if not size)
 
-    def _markers(self) -> Iterator[Marker]:
-        for row in self._span_rows():
-            span = self.spans[self._forest.span[row]]
-            if kind := marker_kind(span):
-                yield Marker(self._starts[row], row, kind)
-            if span.failed:
-                at = error_time_ns(span)
-                offset = self._ends[row] if at is None else min(max(at - self.start_ns, self._starts[row]), self._ends[row])
-                yield Marker(offset, row, MarkerKind.ERROR)
+class _Mapped(Sequence[int]):
+    """A column in the order that another one gives."""
 
-    def _place(self) -> None:
-        forest, backwards = self._forest, 0
-        for index in forest.span:
-            span = self.spans[index]
-            start = self._offset(span.start_ns)
-            end = self.duration_ns if span.end_ns is None else self._offset(span.end_ns)
-            if span.end_ns is not None and span.end_ns < span.start_ns:
-                backwards += 1
-            self._starts.append(start)
-            self._ends.append(max(start, end))
-        for row, size in enumerate(forest.group):
-            if size:
-                self._ends[row] = max(self._ends[row : forest.end[row]])
-        self.warnings = tuple(self._sentences(backwards))
+    __slots__ = ("_column", "_order", "_size")
 
-    def _offset(self, time_ns: int) -> int:
-        return min(max(time_ns, self.start_ns), self.end_ns) - self.start_ns
+    def __init__(self, column: Sequence[int], order: Sequence[int], size: int) -> None:
+        self._column = column
+        self._order = order
+        self._size = size
 
-    def _sentences(self, backwards: int) -> Iterator[str]:
-        marks = list(self._forest.marks.values())
-        if count := marks.count(Mark.ORPHAN):
-            yield f"{count} spans name a parent that was not recorded; they are shown under the root."
-        if count := marks.count(Mark.CYCLE):
-            yield f"{count} spans are their own ancestors; the circle is cut and shown under the root."
-        if count := marks.count(Mark.DUPLICATE):
-            yield f"{count} spans have the id of another span."
-        if self._forest.roots > 1:
-            yield f"The trace has {self._forest.roots} roots instead of one."
-        if backwards:
-            yield f"{backwards} spans end before they start; they are shown without a length."
-        if self._strays:
-            yield f"{self._strays} spans lie far outside of the run's time; they are shown at its edge."
-        if count := sum(s.state is SpanState.ABORTED for s in self.spans):
-            yield f"{count} spans never ended, because the recorder died."
+    def __len__(self) -> int:
+        return len(self._order)
 
-
-def _axis(spans: Sequence[SpanRecord], forest: Forest, since_ns: int | None, until_ns: int | None) -> tuple[int, int, int]:
-    """Start and end of the axis in Unix ns, and how many spans lie out of all reason, an hour before or a week after."""
-    if not forest.span:
-        start = since_ns or 0
-        return start, max(start, until_ns or start), 0
-    anchor = since_ns if since_ns else spans[forest.span[0]].start_ns
-    low, high = anchor - _BEFORE_NS, anchor + _AFTER_NS
-    starts = [s.start_ns for s in spans if low <= s.start_ns <= high]
-    if since_ns is not None:
-        starts.append(since_ns)
-    ends = [e for s in spans if (e := s.end_ns) is not None and low <= e <= high]
-    strays = sum(not (low <= s.start_ns <= high and (s.end_ns is None or low <= s.end_ns <= high)) for s in spans)
-    if until_ns is not None and low <= until_ns <= high:
-        ends.append(until_ns)
-    start = min(starts, default=anchor)
-    return start, max([start, *starts, *ends]), strays
+    def __getitem__(self, place: int) -> int:  # type: ignore[override]  # a part of it is of no use
+        return self._column[self._order[place] % self._size]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
 
-from replay.markers import Marker, MarkerKind
+from replay.markers import MarkerKind, Markers
 
 _LEFT_BLOCKS = " ▏▎▍▌▋▊▉█"  # filled from the left, by eighths
 _FROM_RIGHT = {1: "▕", 2: "▕", 3: "▐", 4: "▐", 5: "▐", 6: "█", 7: "█"}
-_RANK = {MarkerKind.ERROR: 3, MarkerKind.TEST: 2, MarkerKind.MODEL_CALL: 1, MarkerKind.TOOL_CALL: 0}
+_BY_GRAVITY = (MarkerKind.ERROR, MarkerKind.TEST, MarkerKind.MODEL_CALL)
 
 
 def column(offset_ns: int, duration_ns: int, width: int) -> int:
@@ -34,11 +34,15 @@ def bar(start_ns: int, end_ns: int, duration_ns: int, width: int) -> tuple[int, 
     return first // 8, "".join(cells)
 
 
-def track(markers: Iterable[Marker], duration_ns: int, width: int) -> dict[int, MarkerKind]:
-    """What each cell of the scrubber shows, where several fall into one the gravest."""
+def track(markers: Markers, duration_ns: int, width: int) -> dict[int, MarkerKind]:
+    """What each cell of the scrubber shows, where several fall into one the gravest. Costs cells, not markers."""
     cells: dict[int, MarkerKind] = {}
-    for marker in markers:
-        cell = column(marker.offset_ns, duration_ns, width)
-        if cell not in cells or _RANK[marker.kind] > _RANK[cells[cell]]:
-            cells[cell] = marker.kind
+    place = 0
+    while place < len(markers):
+        cell = column(markers.offsets[place], duration_ns, width)
+        last = duration_ns <= 0 or cell >= width - 1
+        end = len(markers) if last else bisect_left(markers.offsets, -(-(cell + 1) * duration_ns // width), place + 1)
+        kinds = markers.kinds(place, end)
+        cells[cell] = next((kind for kind in _BY_GRAVITY if kind in kinds), MarkerKind.TOOL_CALL)
+        place = end
     return cells

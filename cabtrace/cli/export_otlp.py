@@ -138,7 +138,7 @@ def tell(reports: Sequence[Report], preset: str, ui: str, *, as_json: bool) -> i
 
 def describe(report: Report, link: str) -> list[str]:
     """A report in words."""
-    from cabtrace.model.run import PROVISIONAL_NOTE
+    from cabtrace.model.outcome import PROVISIONAL_NOTE
 
     mark = "…" if report.waiting else "✗" if report.rejected else "✓"
     counts = f"{report.delivered:,} delivered, {report.rejected:,} rejected, {report.waiting:,} waiting"

@@ -17,7 +17,7 @@ from cabtrace.cli.options import json_option, store_option
 def command(store: Path, failed: bool, as_json: bool) -> None:
     """List the runs of the store, oldest first."""
     from cabtrace.cli import out, words
-    from cabtrace.model.run import PROVISIONAL_NOTE
+    from cabtrace.model.outcome import PROVISIONAL_NOTE
     from cabtrace.store.catalog import list_runs
 
     runs = [r for r in list_runs(store) if r.failed or r.header is None or not failed]

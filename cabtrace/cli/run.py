@@ -152,8 +152,7 @@ def report(result: CellResult, store: Path, exported: Exported | None = None, *,
     import shlex
 
     from cabtrace.cli import out, words
-    from cabtrace.model.outcome import ENDINGS
-    from cabtrace.model.run import PROVISIONAL_NOTE
+    from cabtrace.model.outcome import ENDINGS, PROVISIONAL_NOTE
     from cabtrace.store.layout import default_store
 
     ending = ENDINGS[result.cause]

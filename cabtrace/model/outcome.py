@@ -8,6 +8,9 @@ from typing import Final
 
 from cabtrace.errors import EXIT_FAILED, EXIT_HARNESS, EXIT_PASSED
 
+#: what every surface says of a run that `cabtrace check` made
+PROVISIONAL_NOTE: Final = "provisional \N{EM DASH} not for citation"
+
 
 class Verdict(StrEnum):
     """`error`: the harness, the sandbox or the model endpoint failed, so nothing is known of the agent."""

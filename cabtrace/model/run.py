@@ -6,13 +6,12 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cabtrace.model.outcome import Cause, Verdict
+from cabtrace.model.outcome import PROVISIONAL_NOTE, Cause, Verdict
 
 SCHEMA_VERSION: Final = 1
 FORMAT: Final = "cabtrace.run"
 LONGEST_S: Final = 1e10
 _ABSURD_SCORE: Final = 1e6
-PROVISIONAL_NOTE: Final = "provisional \N{EM DASH} not for citation"  # see RunHeader.marked
 
 
 class _Part(BaseModel):

@@ -6,7 +6,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.run import PROVISIONAL_NOTE, AgentInfo, RunHeader
+from cabtrace.model.outcome import PROVISIONAL_NOTE
+from cabtrace.model.run import AgentInfo, RunHeader
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

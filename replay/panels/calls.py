@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from cabtrace.model.model_call import ModelCall
 from replay import display
+from replay.call_list import CallList
 from replay.document import Line, Piece, Tone, line, table, words
 from replay.run import Snapshot
 
@@ -26,7 +27,7 @@ _COLUMNS = (
 _RIGHT = frozenset({0, 3, 4, 5, 7, 8, 9})
 _ROOM = {3: 66, 4: 78, 5: 90, 6: 102, 7: 125}  # width from which on a column of that rank is shown
 _SHORT_BELOW = 60
-_SHOWN = 2_000  # rows around the current call; the table of a run with more says so
+_SHOWN = 400  # rows around the current call; the table of a run with more says so
 
 
 def calls_panel(snapshot: Snapshot, offset_ns: int, width: int) -> Iterator[Line]:
@@ -81,12 +82,10 @@ def finish_words(call: ModelCall) -> tuple[str, Tone]:
     return ", ".join(call.finish_reasons)[:40] or display.UNKNOWN, Tone.TEXT
 
 
-def totals(calls: Sequence[ModelCall]) -> str:
+def totals(calls: CallList) -> str:
     """Sums over calls; a sum says how many of them it could not know."""
-    inputs = [c.usage.input for c in calls if c.usage.input is not None]
-    outputs = [c.usage.output for c in calls if c.usage.output is not None]
-    unknown = sum(c.usage.total is None for c in calls)
-    if not inputs and not outputs:
+    tokens, unknown = calls.tokens
+    if tokens.input is None and tokens.output is None:
         return f"{len(calls):,} calls, tokens {display.UNKNOWN}"
     note = f" ({unknown:,} of {len(calls):,} calls unknown)" if unknown else ""
-    return f"{len(calls):,} calls, {sum(inputs):,} prompt + {sum(outputs):,} completion tokens{note}"
+    return f"{len(calls):,} calls, {tokens.input or 0:,} prompt + {tokens.output or 0:,} completion tokens{note}"

@@ -10,7 +10,7 @@ from replay.document import Line, Tone, line, words
 from replay.journal import Entry
 from replay.run import Snapshot
 
-_SHOWN = 2_000
+_SHOWN = 400  # around the playhead
 _SIGNS = {"bad": ("✗ ", Tone.BAD), "warn": ("! ", Tone.WARN), "mark": ("⚑ ", Tone.NOW)}
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cabtrace.model.outcome import ENDINGS
-from cabtrace.model.run import PROVISIONAL_NOTE
+from cabtrace.model.outcome import ENDINGS, PROVISIONAL_NOTE
 from replay import display
 from replay.document import Line, Tone, heading, line, paragraphs, words
 from replay.run import ReplayRun, Snapshot

@@ -12,20 +12,29 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import App, SystemCommand
+from textual import work
+from textual.app import SystemCommand
+from textual.message import Message
 from textual.screen import Screen
 
 from cabtrace.errors import EXIT_HARNESS, CabtraceError
+from replay.tui.jobs import JobApp
+from replay.tui.keys import shown_keys
 from replay.tui.screens.opening import OpeningScreen
 from replay.tui.themes import DARK, DEFAULT_VARIABLES, LIGHT
 from replay.tui.widgets.bars import HintBar
 
 if TYPE_CHECKING:
+    from replay.child import Child
     from replay.places import Place
+    from replay.tui.keymap import Keymap
+    from replay.tui.screens.compare import CompareScreen
+    from replay.tui.screens.compare_opening import CompareOpeningScreen
+    from replay.tui.screens.replay import ReplayScreen
     from replay.tui.screens.runs import RunsScreen
 
 
-class ReplayApp(App[int]):
+class ReplayApp(JobApp):
     """Replays runs of a store: one at once when it is named, else from a list. Its return value is the exit code."""
 
     CSS_PATH = "app.tcss"
@@ -34,13 +43,25 @@ class ReplayApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - Textual does not declare it for the class
 
     def __init__(
-        self, store: Path, run: Path | None = None, *, place: Place | None = None, now_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        store: Path,
+        run: Path | None = None,
+        *,
+        place: Place | None = None,
+        against: Path | None = None,
+        child: Child | None = None,
+        keymap: Keymap | None = None,
+        now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Opens `run` at `place`. When that fails the app ends, and `failure` says why."""
-        super().__init__()
-        self._store = store
+        """Opens `run` at `place`, or beside `against`. When that fails the app ends, and `failure` says why.
+
+        `child` is the command that records `run` now. `keymap`: keys by id, which the defaults give way to.
+        """
+        super().__init__(store, child)
+        self.remapped: Keymap = keymap or {}
+        self.set_keymap({f"cabtrace.{name}": ",".join(keys) for name, keys in self.remapped.items()})
         self._now_ns = now_ns
-        self._first = None if run is None else OpeningScreen(run, place)
+        self._first = _first_screen(run, place, against)
         self.failure: CabtraceError | None = None
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -56,7 +77,7 @@ class ReplayApp(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key of the screen by its words, and the themes. Nothing of a run is in it: the palette reads markup."""
-        for key in getattr(screen, "KEYS", ()):
+        for key in shown_keys(self, getattr(screen, "KEYS", ())):
             title = f"{key.help[:1].upper()}{key.help[1:]}"
             yield SystemCommand(title, f"{key.group}, key {key.shown}", partial(self._run_key, screen, key.action))
         for theme in (DARK.name, LIGHT.name):
@@ -76,11 +97,67 @@ class ReplayApp(App[int]):
         """Replays a run of the list."""
         self.push_screen(OpeningScreen(message.path))
 
+    def on_runs_screen_compared(self, message: RunsScreen.Compared) -> None:
+        """Two runs of the list side by side."""
+        self.compare(message.left, message.right)
+
+    def on_replay_screen_wanted(self, message: ReplayScreen.Wanted) -> None:
+        """Something is to be done with the run that is replayed."""
+        self._do(message.what, message.run.path)
+
+    def on_runs_screen_wanted(self, message: RunsScreen.Wanted) -> None:
+        """Likewise with a run of the list."""
+        self._do(message.what, message.path)
+
+    def _do(self, what: str, path: Path) -> None:
+        if what == "rerun":
+            self.rerun(path)
+        else:
+            self.find_passing(path)
+
+    class PassingFound(Message):
+        """The nearest passing run of the same task; None when there is none."""
+
+        def __init__(self, path: Path, passing: Path | None) -> None:
+            super().__init__()
+            self.path = path
+            self.passing = passing
+
+    @work(thread=True, exclusive=True, group="passing")
+    def find_passing(self, path: Path) -> None:
+        """Looks through the store for what to hold a run against, then shows both."""
+        from cabtrace.diagnose.nearest import nearest_passing
+        from cabtrace.store.catalog import list_runs
+        from cabtrace.store.reader import read_header
+
+        try:
+            others = [(run.path, run.header) for run in list_runs(self._store) if run.header is not None]
+            found = nearest_passing(read_header(path), others)
+        except (CabtraceError, OSError):
+            found = None
+        self.post_message(self.PassingFound(path, found))
+
+    def on_replay_app_passing_found(self, message: PassingFound) -> None:
+        """Side by side, or a sentence."""
+        if message.passing is None:
+            self.say("No other run of this task passed.")
+        else:
+            self.compare(message.path, message.passing)
+
     def on_opening_screen_opened(self, message: OpeningScreen.Opened) -> None:
         """The run was read."""
         from replay.tui.screens.replay import ReplayScreen
 
-        screen = ReplayScreen(message.run, self._now_ns, found=message.found)
+        self._show(ReplayScreen(message.run, self._now_ns, found=message.found))
+
+    def on_compare_opening_screen_opened(self, message: CompareOpeningScreen.Opened) -> None:
+        """Two runs were read."""
+        from replay.tui.screens.compare import CompareScreen
+
+        self._show(CompareScreen(message.runs, message.compared, self._now_ns))
+
+    def _show(self, screen: Screen[None]) -> None:
+        """In place of the screen that read what it shows."""
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:
@@ -88,16 +165,37 @@ class ReplayApp(App[int]):
 
     def on_opening_screen_failed(self, message: OpeningScreen.Failed) -> None:
         """Says so in the list that it was chosen from; without one the app has nothing to show."""
+        self._fail(message.error)
+
+    def on_compare_opening_screen_failed(self, message: CompareOpeningScreen.Failed) -> None:
+        """Likewise."""
+        self._fail(message.error)
+
+    def _fail(self, error: CabtraceError) -> None:
         if len(self.screen_stack) > 1:
             self.pop_screen()
-            self.screen.query_one(HintBar).show(str(message.error))
+            self.screen.query_one(HintBar).show(str(error))
         else:
-            self.failure = message.error
-            self.exit(message.error.exit_code)
+            self.failure = error
+            self.exit(error.exit_code)
+
+    def on_compare_screen_replay(self, message: CompareScreen.Replay) -> None:
+        """One of two runs by itself."""
+        from replay.places import Offset
+
+        self.push_screen(OpeningScreen(message.path, Offset(message.offset_ns)))
+
+    def on_compare_screen_closed(self) -> None:
+        """Back to where it was opened."""
+        self._close()
 
     def on_replay_screen_closed(self) -> None:
-        """Back to the list, which is made now if the app began with a run."""
-        if isinstance(self.screen_stack[-2], OpeningScreen):
+        """Back to where it was opened."""
+        self._close()
+
+    def _close(self) -> None:
+        """To the screen below, or to the list, which is made now if the app began without it."""
+        if self.screen_stack[-2] is self._first:
             self.switch_screen(self._runs_screen())
         else:
             self.pop_screen()
@@ -108,9 +206,33 @@ class ReplayApp(App[int]):
         return RunsScreen(self._store)
 
 
-def run_app(store: Path, run: Path | None = None, *, place: Place | None = None) -> int:
-    """Runs the app on this terminal; the exit code. Raises NotARunError, SchemaTooNewError, or UsageError for the place."""
-    app = ReplayApp(store, run, place=place)
+def _first_screen(run: Path | None, place: Place | None, against: Path | None) -> Screen[None] | None:
+    if run is None:
+        return None
+    if against is None:
+        return OpeningScreen(run, place)
+    from replay.tui.screens.compare_opening import CompareOpeningScreen
+
+    return CompareOpeningScreen(run, against)
+
+
+def run_app(
+    store: Path,
+    run: Path | None = None,
+    *,
+    place: Place | None = None,
+    against: Path | None = None,
+    child: Child | None = None,
+    keymap: Path | None = None,
+) -> int:
+    """Runs the app on this terminal; the exit code. `keymap` is a file; without it the user's own counts, if there is one.
+
+    Raises NotARunError, SchemaTooNewError, or UsageError for the place or the keymap.
+    """
+    from replay.tui.keymap import default_keymap_path, load_keymap
+
+    keys = load_keymap(keymap) if keymap is not None else load_keymap(default_keymap_path(), optional=True)
+    app = ReplayApp(store, run, place=place, against=against, child=child, keymap=keys)
     ended = app.run()
     if app.failure is not None:
         raise app.failure

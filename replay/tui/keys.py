@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 
 from replay.session import Tab
 
@@ -95,10 +97,13 @@ REPLAY_KEYS = (
         "",
         "Panels",
     ),
+    Key("rerun", "R", "R", "rerun", "run this cell again on its recorded answers", "", "Runs"),
+    Key("against", "C", "C", "against", "side by side with the nearest passing run of its task", "", "Runs"),
     Key("zoom", "z", "z", "zoom", "the focused pane alone, or all panes", "", "Panels"),
     Key("copy", "y", "y", "copy", "copy the panel", "", "Panels"),
     Key("copy.link", "Y", "Y", "copy_link", "copy the command that opens this moment", "", "Panels"),
     Key("pager", "o", "o", "pager", "open the panel in $PAGER", "", "Panels"),
+    Key("editor", "O", "O", "editor", "open the panel in $EDITOR", "", "Panels"),
     Key("palette", "colon", ":", "app.command_palette", "find an action by its name", "", "App"),
     Key("help", "question_mark", "?", "help", "this list", "keys", "App"),
     Key("back", "escape", "esc", "back", "the list of runs", "", "App"),
@@ -108,6 +113,42 @@ REPLAY_KEYS = (
 DIGIT_KEYS = tuple(
     Key(f"share.{digit}", str(digit), str(digit), f"seek_share({digit})", f"to {digit}0 % of the run", "", "Jump")
     for digit in range(10)
+)
+
+SHARE_KEYS = tuple(
+    Key(f"compare.share.{digit}", str(digit), str(digit), f"seek_share({digit})", f"to {digit}0 % of the run", "", "Jump")
+    for digit in range(10)
+)
+
+COMPARE_KEYS = (
+    Key("compare.play", "space", "space", "play", "play or pause", "play"),
+    Key("compare.step.previous", "left", "←", "step(-1)", "previous step", "step"),
+    Key("compare.step.next", "right", "→", "step(1)", "next step"),
+    Key("compare.time.back", "comma", ",", "step_time(-1)", "100 ms back"),
+    Key("compare.time.forward", "full_stop", ".", "step_time(1)", "100 ms on"),
+    Key("compare.speed.down", "less_than_sign", "<", "slower", "slower, down to 0.25×"),
+    Key("compare.speed.up", "greater_than_sign", ">", "faster", "faster, up to 64×"),
+    Key("compare.difference.next", "n,right_square_bracket", "n ]", "jump(1)", "next difference", "difference", "Jump"),
+    Key("compare.difference.previous", "N,left_square_bracket", "N [", "jump(-1)", "previous difference", "", "Jump"),
+    Key("compare.parted", "f", "f", "parted", "to the first divergence", "parted", "Jump"),
+    Key("compare.home", "home", "home", "seek_share(0)", "start of the run", "", "Jump"),
+    Key("compare.end", "end", "end", "seek_share(10)", "end of the run", "", "Jump"),
+    Key("compare.share.back", "shift+left", "shift+←", "seek_by(-10)", "a tenth of the run back", "", "Jump"),
+    Key("compare.share.forward", "shift+right", "shift+→", "seek_by(10)", "a tenth of the run on", "", "Jump"),
+    Key("compare.row.up", "up", "↑", "step(-1)", "step above", "", "Steps"),
+    Key("compare.row.down", "down", "↓", "step(1)", "step below", "", "Steps"),
+    Key("compare.row.page_up", "pageup", "page up", "step(-10)", "10 steps up", "", "Steps"),
+    Key("compare.row.page_down", "pagedown", "page down", "step(10)", "10 steps down", "", "Steps"),
+    Key("compare.side", "tab", "tab", "side", "keys act on the other run", "side", "Runs"),
+    Key("compare.lock", "l", "l", "lock", "playheads move together, or each on its own", "lock", "Runs"),
+    Key("compare.open", "enter", "enter", "open", "replay this side's run from here", "replay", "Runs"),
+    Key("compare.notes", "d", "d", "notes", "read what differs, or go back to the steps", "details", "Runs"),
+    Key("compare.copy", "y", "y", "copy", "copy what differs", "", "Runs"),
+    Key("compare.copy.link", "Y", "Y", "copy_link", "copy the command that opens this comparison", "", "Runs"),
+    Key("compare.palette", "colon", ":", "app.command_palette", "find an action by its name", "", "App"),
+    Key("compare.help", "question_mark", "?", "help", "this list", "keys", "App"),
+    Key("compare.back", "escape", "esc", "back", "back to where it was opened", "", "App"),
+    Key("compare.quit", "q", "q", "app.quit", "quit", "quit", "App"),
 )
 
 RUNS_KEYS = (
@@ -120,6 +161,12 @@ RUNS_KEYS = (
     Key("runs.open", "enter", "enter", "open", "replay the run", "replay", "Runs"),
     Key("runs.filter", "slash", "/", "filter", "only runs with these words or letters", "filter", "Runs", at_once=True),
     Key("runs.failed", "f", "f", "failed", "only runs that failed, or all", "failed only", "Runs"),
+    Key("runs.triage", "t", "t", "triage", "in groups by what went wrong, the biggest first, or as one list", "triage", "Runs"),
+    Key("runs.fold.close", "minus", "-", "fold(True)", "close the group", "", "Runs"),
+    Key("runs.fold.open", "plus", "+", "fold(False)", "open the group", "", "Runs"),
+    Key("runs.compare", "c", "c", "compare", "mark a run; with two marked, show them side by side", "compare", "Runs"),
+    Key("runs.against", "C", "C", "against", "side by side with the nearest passing run of its task", "", "Runs"),
+    Key("runs.rerun", "R", "R", "rerun", "run the cell again on its recorded answers", "rerun", "Runs"),
     Key("runs.reload", "r", "r", "reload", "read the store again", "reload", "Runs"),
     Key("runs.palette", "colon", ":", "app.command_palette", "find an action by its name", "", "App"),
     Key("runs.help", "question_mark", "?", "help", "this list", "keys", "App"),
@@ -127,6 +174,48 @@ RUNS_KEYS = (
 )
 
 
+TABLES: Final = {
+    "replay": (*REPLAY_KEYS, *DIGIT_KEYS),
+    "list of runs": RUNS_KEYS,
+    "comparison": (*COMPARE_KEYS, *SHARE_KEYS),
+}
+
+#: the keys of panes that have some of their own, by id
+PANE_KEYS: Final = {
+    "terminal": (
+        Key("", "", "↑ ↓", "", "scroll a line"),
+        Key("", "", "page ↑ ↓", "", "scroll a page"),
+    ),
+    "document": (
+        Key("", "", "↑ ↓", "", "to the line before or after that can be gone to; else scroll"),
+        Key("", "", "enter", "", "the playhead goes to the instant of that line"),
+        Key("", "", "page ↑ ↓", "", "scroll a page"),
+    ),
+}
+DIGITS: Final = Key("", "", "0 … 9", "", "to so many tenths of the run", "", "Jump")
+
+
 def bindings(*tables: Iterable[Key]) -> list[BindingType]:
     """For a screen's BINDINGS."""
     return [key.binding() for table in tables for key in table]
+
+
+def shown_keys(app: object, keys: Sequence[Key]) -> tuple[Key, ...]:
+    """Keys as the user has them: those that the keymap of the app changes, changed."""
+    keymap = getattr(app, "remapped", {})
+    return tuple(
+        replace(key, keys=",".join(names), shown=" ".join(map(shown_key, names))) if (names := keymap.get(key.id)) else key
+        for key in keys
+    )
+
+
+def tab_letter(app: object, tab: Tab) -> str:
+    """The key that opens a panel, as the user has it."""
+    names = getattr(app, "remapped", {}).get(f"tab.{tab.name.lower()}")
+    return names[0] if names else TAB_KEYS[tab]
+
+
+def shown_key(name: str) -> str:
+    """A key as people read it: `ctrl+n`, `?`, `↑`."""
+    *modifiers, base = name.split("+")
+    return "+".join([*modifiers, "enter" if base == "enter" else format_key(base)])

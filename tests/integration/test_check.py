@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cabtrace.examples import example_script, example_task
-from cabtrace.model.run import PROVISIONAL_NOTE
+from cabtrace.model.outcome import PROVISIONAL_NOTE
 from cabtrace.modelserver.script import Script, load_script
 from cabtrace.modelserver.server import ModelServer
 from cabtrace.store.reader import RunView

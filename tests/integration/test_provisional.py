@@ -15,7 +15,7 @@ import pytest
 
 from cabtrace.cli.export import ExportGroup
 from cabtrace.cli.main import COMMANDS, main
-from cabtrace.model.run import PROVISIONAL_NOTE
+from cabtrace.model.outcome import PROVISIONAL_NOTE
 from cabtrace.store.reader import RunView
 from exporters.registry import exporter_names, find_exporter
 from replay.tui.widgets.bars import HeaderBar

@@ -27,7 +27,7 @@ _POINTER_SHAPE = re.compile(rb"\x1b\]22;[a-z-]*\x07")  # the one such sequence t
 
 
 def tour(app: PtyApp) -> None:
-    """Every panel at several instants, the help, the list of runs, and a run from the list."""
+    """Every panel at several instants, the help, the list of runs, in groups, two of them side by side, and a run from the list."""
     app.wait_for(b"FAIL")
     app.wait_for("●".encode())  # the scrubber: the run was read
     app.settle(0.4)
@@ -47,6 +47,17 @@ def tour(app: PtyApp) -> None:
     app.send(b"q")
     app.send(b"\x1b", quiet_s=0.5)
     app.wait_for(b" failed")
+    app.send(b"R", quiet_s=0.4)
+    app.send(b"\x1b", quiet_s=0.5)
+    app.send(b"t", quiet_s=0.6)
+    app.send(b"t")
+    for keys in (b"\x1b[H", b"c", b"\x1b[B"):
+        app.send(keys)
+    app.send(b"c", quiet_s=0.8)
+    app.wait_for(b"Steps ")
+    for keys in (b"d", b"d", b"n", b"n", b"\x1b[C", b"\t", b"\x1b[F"):
+        app.send(keys, quiet_s=0.2)
+    app.send(b"\x1b", quiet_s=0.5)
     app.send(b"\x1b[B")
     app.send(b"\r", quiet_s=0.4)
 
@@ -68,6 +79,7 @@ def played(store: Path, run: Path) -> tuple[bytes, int]:
 def harmless_kinds(tmp_path_factory: pytest.TempPathFactory) -> set[bytes]:
     """What the app writes of its own accord."""
     store = tmp_path_factory.mktemp("harmless")
+    build_sample_run(store)
     output, code = played(store, build_sample_run(store))
     assert code == 0
     return kinds(output)

@@ -30,14 +30,24 @@ def has_image(name: str) -> bool:
         return False
 
 
+def need_image(name: str) -> None:
+    """Skips, or fails where CI demands it, without that image."""
+    if not has_image(name):
+        _missing(f"the image {name}")
+
+
+def _missing(what: str) -> None:
+    reason = f"{what} missing; `.ci/` has scripts that make them"
+    if os.environ.get("CABTRACE_REQUIRE_DOCKER"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def cell_image(agent: str = "reference", base: str = PLAIN_BASE) -> str:
     """The tag of an image that holds `agent` and this cabtrace; skips, or fails where CI demands it, without the parts."""
-    missing = f"the image {base}" if not has_image(base) else f"wheels in {wheels()}" if not any(wheels().glob("pip-*")) else ""
-    if missing:
-        reason = f"{missing} missing; `.ci/` has scripts that make them"
-        if os.environ.get("CABTRACE_REQUIRE_DOCKER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_image(base)
+    if not any(wheels().glob("pip-*")):
+        _missing(f"wheels in {wheels()}")
     return _built(agent, base)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cabtrace.model import semconv as sc
@@ -79,3 +80,10 @@ def many_spans(count: int) -> Iterator[SpanRecord]:
         TRACE_ID, root, None, "cell", START_NS, START_NS + (count + 5) * 1_000_003, attributes={sc.SPAN_KIND: "cell"},
         scope="cabtrace", scope_version="0.1.0", resource=RESOURCE, flags=257,
     )  # fmt: skip
+
+
+def with_trace(spans: Sequence[SpanRecord], number: int) -> list[SpanRecord]:
+    """The same spans under a trace id of their own: backends live as long as the session."""
+    trace_id = f"{number:032x}"
+    links = {s.span_id: tuple(replace(x, trace_id=trace_id) for x in s.links) for s in spans}
+    return [replace(s, trace_id=trace_id, links=links[s.span_id]) for s in spans]

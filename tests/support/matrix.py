@@ -22,7 +22,8 @@ from cabtrace.runner.task import load_task
 from cabtrace.store.reader import RunView
 
 AGENTS = ("claude-code", "codex", "copilot", "gemini", "opencode", "qwen", "aider", "mini-swe-agent")
-MODELS = {"mini-swe-agent": "scripted/submits"}  # it ends only when a command says so
+# One ends only when a command says so; the other has no tools, and forgets at first which file it writes.
+MODELS = {"mini-swe-agent": "scripted/submits", "aider": "scripted/mends"}
 
 
 def need(agent: str) -> None:

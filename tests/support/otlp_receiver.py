@@ -6,6 +6,7 @@ import gzip
 import http.server
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -53,7 +54,10 @@ class Receiver:
     """HTTP on a free port. `script` is asked for each request: (number, request, body) -> Misbehaviour."""
 
     def __init__(
-        self, script: Callable[[int, ExportTraceServiceRequest, bytes], Misbehaviour] | None = None, port: int = 0
+        self,
+        script: Callable[[int, ExportTraceServiceRequest, bytes], Misbehaviour] | None = None,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.script = script or (lambda *_: OK)
         self.spans: list[Any] = []
@@ -82,7 +86,9 @@ class Receiver:
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -147,7 +153,9 @@ class Receiver:
 class GrpcReceiver:
     """gRPC on a free port; `script` gets (number, request, context) and may abort."""
 
-    def __init__(self, script: Callable[[int, ExportTraceServiceRequest, Any], None] | None = None) -> None:
+    def __init__(
+        self, script: Callable[[int, ExportTraceServiceRequest, Any], None] | None = None, credentials: Any = None
+    ) -> None:
         import grpc
         from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as service
 
@@ -170,8 +178,11 @@ class GrpcReceiver:
 
         self._server = grpc.server(ThreadPoolExecutor(2))
         service.add_TraceServiceServicer_to_server(Servicer(), self._server)
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        if credentials is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
+        self.endpoint = f"http{'s' if credentials else ''}://127.0.0.1:{self.port}"
         self._server.start()
 
     def __enter__(self) -> GrpcReceiver:

@@ -33,8 +33,9 @@ COLUMNS, ROWS = 100, 30
 class _Recorder:
     """Numbers spans and writes them with their bodies."""
 
-    def __init__(self, writer: RunWriter) -> None:
+    def __init__(self, writer: RunWriter, turns: tuple[Turn, ...]) -> None:
         self.writer = writer
+        self.turns = turns
         self._next = 0
 
     def new_id(self) -> str:
@@ -86,19 +87,19 @@ def write_span(writer: RunWriter, span: SpanRecord, resource: Mapping[str, Any] 
     writer.append(log, orjson.dumps(line) + b"\n")
 
 
-def build_sample_run(store: Path, *, failing: bool = True) -> Path:
+def build_sample_run(store: Path, *, failing: bool = True, turns: tuple[Turn, ...] = TURNS) -> Path:
     """Six model calls, five tool calls, a coloured terminal, a patch, scores and a verifier; failing, or passing."""
     cell = CellId("demo", AGENT, MODEL, TASK)
     path, attempt = allocate_attempt(store, cell)
     writer = RunWriter(path, _header(cell, attempt))
-    recorder = _Recorder(writer)
+    recorder = _Recorder(writer, turns)
     root, adapter, container = (recorder.new_id() for _ in range(3))
     recorder.span(f"prepare:{TASK}", "task_setup", 0.4, 12.4, parent=root, attributes=_SETUP)
     recorder.span("applied_plugins", "tool_call", 14, 14.1, parent=adapter, attributes={sc.TUI: AGENT, sc.PLUGINS_COUNT: 0})
     writer.start_terminal(CastHeader(COLUMNS, ROWS, START_NS // 10**9, "cabtrace-agent"), at(LAUNCH_MS))
-    call_events = tuple(_turn(recorder, container, index, turn) for index, turn in enumerate(TURNS, 1))
+    call_events = tuple(_turn(recorder, container, index, turn) for index, turn in enumerate(turns, 1))
     _chatter(recorder, container)
-    end_ms = LAUNCH_MS + len(TURNS) * TURN_MS
+    end_ms = LAUNCH_MS + len(turns) * TURN_MS
     recorder.span(f"{AGENT}:launch", "container", LAUNCH_MS, end_ms, parent=adapter, span_id=container, attributes=_CONTAINER)
     recorder.span(
         f"{AGENT}:{TASK}",
@@ -147,7 +148,7 @@ def build_sample_run(store: Path, *, failing: bool = True) -> Path:
 def _header(cell: CellId, attempt: int) -> RunHeader:
     return RunHeader(
         cabtrace_version="0.1.0",
-        run_id="00109b2ee7ee4447b70bd1a3db41a20d",
+        run_id=f"{0x00109B2EE7EE4447B70BD1A3DB41A20D + attempt - 1:032x}",
         cell_id=str(cell),
         sweep_id="demo",
         attempt=attempt,
@@ -192,7 +193,7 @@ def _turn(recorder: _Recorder, container: str, index: int, turn: Turn) -> SpanEv
         sc.HTTP_STATUS: 200,
     }
     end_ms = start_ms + latency_ms
-    _bodies(recorder.writer, call_id, index, start_ms, end_ms)
+    _bodies(recorder, call_id, index, start_ms, end_ms)
     _type(recorder.writer, start_ms + latency_ms * 0.3, end_ms, turn.said)
     recorder.span(
         f"chat {MODEL}", "model_call", start_ms, end_ms, parent=container, attributes=attributes, span_id=call_id, client=True
@@ -227,14 +228,14 @@ def _type(writer: RunWriter, start_ms: float, end_ms: float, said: str) -> None:
     writer.terminal(at(end_ms), "o", "\r\n")
 
 
-def _bodies(writer: RunWriter, call_id: str, index: int, start_ms: float, end_ms: float) -> None:
+def _bodies(recorder: _Recorder, call_id: str, index: int, start_ms: float, end_ms: float) -> None:
     messages = [
         {"role": "system", "parts": [{"type": "text", "content": "You are a careful engineer. Use the shell tool."}]},
         {"role": "user", "parts": [{"type": "text", "content": INSTRUCTION}]},
     ]
-    for number, turn in enumerate(TURNS[: index - 1], 1):
+    for number, turn in enumerate(recorder.turns[: index - 1], 1):
         messages += [_answer(number, turn), _tool_result(number, turn)]
-    answer = _answer(index, TURNS[index - 1])
+    answer = _answer(index, recorder.turns[index - 1])
     for record in (
         {
             "call_id": call_id,
@@ -249,7 +250,7 @@ def _bodies(writer: RunWriter, call_id: str, index: int, start_ms: float, end_ms
         {"call_id": call_id, "type": "data", "chunks": [[at(end_ms), 12]], "text": "data: [DONE]"},
         {"call_id": call_id, "type": "response", "t_ns": at(end_ms), "status": 200, "output_messages": [answer]},
     ):
-        writer.append("calls", orjson.dumps(record) + b"\n")
+        recorder.writer.append("calls", orjson.dumps(record) + b"\n")
 
 
 def _answer(index: int, turn: Turn) -> dict[str, Any]:

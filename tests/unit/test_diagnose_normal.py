@@ -17,9 +17,12 @@ ALIKE = [
     ("Ran 3 tests in 0.003s", "Ran 3 tests in 0.012s"),
     ("<object at 0x7f8c5f388720>", "<object at 0x7f8c5f100000>"),
     ("/tmp/tmp.YIlOQiwVlS/hidden_test.py", "/tmp/tmp.AbC1234xyz/hidden_test.py"),
+    (r'{"output": "/box/tmp/tmp.9kZYUnwGnl\n"}', r'{"output": "/box/tmp/tmp.nQyb6qcOp8\n"}'),
+    ("<out>/tmp/tmp.9kZYUnwGnl</out>", "<out>/tmp/tmp.nQyb6qcOp8</out>"),
     ("Process Group PGID: 17524", "Process Group PGID: 17822"),
     ("run_shell_command_1795361838526_0", "run_shell_command_1795361845715_0"),
     ("Chunk ID: 367039", "Chunk ID: 0a1206"),
+    ("Original token count: 32", "Original token count: 30"),
     ("call_d84c9fc30b49db90121c344a0", "call_ffff9fc30b49db90121c344a0"),
     ("token [redacted:run_token]", "token cbt-" + "0a" * 24),
     (

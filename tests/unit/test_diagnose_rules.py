@@ -126,10 +126,81 @@ def test_a_cell_out_of_memory_is_said_to_be_perhaps_so() -> None:
     assert "out of memory" in diagnose(run).cause.sentence
 
 
-def test_what_the_engine_says_of_memory_outranks_the_signal() -> None:
-    killed = span("launch", 0, 50, kind="container", **{"cabtrace.container.oom_killed": 1})
+CONTAINED = {"container.runtime.name": "docker", "container.image.name": "some/image:1"}
+OOM = {**CONTAINED, "cabtrace.container.oom_killed": 1, "cabtrace.container.memory_limit_bytes": 512 * 2**20}
 
-    assert diagnose(PlainRun(header(cause=Cause.AGENT_ERROR, exit_code=137), [killed])).cause.rule == "out_of_memory"
+
+def test_what_the_engine_says_of_memory_outranks_the_signal() -> None:
+    killed = span("launch", 0, 50, kind="container", **OOM)
+    run = PlainRun(header(cause=Cause.AGENT_ERROR, exit_code=137), [killed])
+
+    assert diagnose(run).cause.rule == "out_of_memory"
+    assert all(word in diagnose(run).cause.sentence for word in ("512 MiB", "OOMKilled", "137"))
+    assert not any("not for want of memory" in f.sentence for f in diagnose(run).findings)
+
+
+def test_a_child_that_the_memory_limit_took_is_no_dead_agent() -> None:
+    run = PlainRun(header(exit_code=0), [span("launch", 0, 50, kind="container", **OOM)])
+
+    assert diagnose(run).cause.rule == "out_of_memory"
+    assert "the agent went on" in diagnose(run).cause.sentence
+
+
+def test_a_killed_agent_with_memory_to_spare_is_said_to_be_that() -> None:
+    run = PlainRun(header(cause=Cause.AGENT_ERROR, exit_code=137), [span("launch", 0, 50, kind="container", **CONTAINED)])
+
+    assert diagnose(run).cause.rule == "agent_killed"
+    assert "not for want of memory" in diagnose(run).cause.sentence
+
+
+NO_SHELL = "[FATAL tini (7)] exec /bin/sh failed: Exec format error\n"
+
+
+@pytest.mark.parametrize(
+    ("cause", "code", "terminal", "attributes", "rule"),
+    [
+        (Cause.AGENT_ERROR, 1, NO_SHELL, CONTAINED, "broken_image"),
+        (Cause.VERIFIER_FAILED, 127, NO_SHELL, CONTAINED, "broken_image"),
+        (Cause.AGENT_ERROR, 1, f"a log: {NO_SHELL}", CONTAINED, "agent_error"),
+        (Cause.AGENT_ERROR, 1, NO_SHELL, {}, "agent_error"),
+        (Cause.TESTS_FAILED, 0, NO_SHELL, CONTAINED, "tests_failed"),
+    ],
+)
+def test_an_image_in_which_nothing_runs(cause: Cause, code: int, terminal: str, attributes: dict[str, Any], rule: str) -> None:
+    verdict = Verdict.ERROR if cause is Cause.VERIFIER_FAILED else Verdict.FAILED
+    run = PlainRun(header(cause=cause, exit_code=code, verdict=verdict), [span("launch", 0, 50, kind="container", **attributes)])
+    run.terminal = terminal
+
+    assert diagnose(run).cause.rule == rule
+
+
+def test_an_image_that_lacks_what_the_tests_need_is_blamed_and_not_the_sandbox() -> None:
+    said = "The image some/image:1 has no program 'bash'. Install it in the image, or give its full path."
+    failed = header(cause=Cause.SANDBOX_FAILED, cause_detail=said, verdict=Verdict.ERROR)
+
+    assert diagnose(PlainRun(failed, [span("launch", 0, 50, kind="container", **CONTAINED)])).cause.rule == "broken_image"
+    assert diagnose(PlainRun(failed, [span("launch", 0, 50, kind="container")])).cause.rule == "sandbox_failed"
+
+
+@pytest.mark.parametrize("cause", [Cause.SANDBOX_FAILED, Cause.HARNESS_FAILED, Cause.VERIFIER_FAILED])
+def test_a_full_disk_is_what_broke_the_harness(cause: Cause) -> None:
+    told = header(cause=cause, verdict=Verdict.ERROR, cause_detail="git failed: No space left on device.")
+    by_tool = header(cause=cause, verdict=Verdict.ERROR, cause_detail="git failed.")
+
+    assert diagnose(PlainRun(told)).cause.rule == "disk_full"
+    assert (
+        diagnose(PlainRun(by_tool, [tool("t", 0, 5, "cp a b", "cp: No space left on device\n[exit code 1]")])).cause.rule
+        == "disk_full"
+    )
+    assert diagnose(PlainRun(by_tool)).cause.rule == cause.value
+
+
+def test_what_an_agent_without_known_tools_shows_of_the_machine_counts() -> None:
+    run = PlainRun(header(cause=Cause.AGENT_ERROR, exit_code=1))
+    run.terminal = "saving\nOSError: [Errno 28] No space left on device\n"
+
+    assert diagnose(run).cause.rule == "disk_full"
+    assert "Errno 28" in diagnose(run).cause.sentence
 
 
 def test_a_wait_out_of_proportion_is_a_hang_and_a_usual_one_is_not() -> None:
@@ -218,7 +289,7 @@ def other_rule(run: Evidence) -> list[Finding]:
 
 def test_rules_of_other_packages_are_heard_and_their_failure_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [EntryPoint(name, f"{__name__}:{name}", registry.GROUP) for name in ("failing_rule", "other_rule", "missing_rule")]
-    monkeypatch.setattr(registry, "entry_points", lambda group: entries if group == registry.GROUP else [])
+    monkeypatch.setattr("cabtrace.entry_points.entry_points", lambda group: entries if group == registry.GROUP else [])
     monkeypatch.setitem(
         __import__("sys").modules, __name__, __import__("types").SimpleNamespace(failing_rule=failing_rule, other_rule=other_rule)
     )

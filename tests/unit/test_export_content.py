@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cabtrace.model import semconv as sc
@@ -90,6 +90,7 @@ def test_no_content_by_name(key: str) -> None:
     assert not is_content(key)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=300), max_size=12), st.integers(200, 2000))
 def test_messages_stay_json_however_long(texts: list[str], size: int) -> None:
     messages = [{"role": "user", "parts": [{"type": "text", "content": t}]} for t in texts]

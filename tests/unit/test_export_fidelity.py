@@ -12,9 +12,9 @@ import pytest
 
 from cabtrace.model.otlp import span_to_otlp
 from cabtrace.model.span import SpanRecord
+from cabtrace.otel.trace_json import read_trace
 from exporters.otlp.links import deep_link
 from exporters.readback.fidelity import compare
-from exporters.readback.otlp_trace import spans_of
 from tests.support.export_runs import TRACE_ID, many_spans
 
 SPANS = list(many_spans(40))
@@ -95,7 +95,7 @@ def test_ids_in_base64_and_enums_by_name_are_read(key: str) -> None:
     bare = [replace(s, resource={}, scope="", scope_version="") for s in SPANS]
     trace = {key: [{"scopeSpans": [{"spans": [tempo_shape(s) for s in bare]}]}]}
 
-    assert not compare(bare, list(spans_of(trace))).lossy
+    assert not compare(bare, read_trace(trace).spans).lossy
 
 
 def test_links_to_the_backends_pages() -> None:

@@ -112,6 +112,7 @@ def test_chrome_trace_has_the_shape_that_perfetto_reads(sample: RunView) -> None
     assert {e["tid"] for e in slices} <= {e["tid"] for e in events if e["ph"] == "M"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), max_size=30))
 def test_overlapping_spans_get_lanes_of_their_own(pairs: list[tuple[int, int]]) -> None:
     spans = [SpanRecord(TRACE_ID, f"{n:016x}", None, "s", start, start + length) for n, (start, length) in enumerate(pairs, 1)]
@@ -124,6 +125,7 @@ def test_overlapping_spans_get_lanes_of_their_own(pairs: list[tuple[int, int]]) 
     )
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**18), 10**18))
 def test_microseconds_are_exact(time_ns: int) -> None:
     from decimal import Decimal
@@ -153,7 +155,7 @@ def test_casts_hold_the_terminal_and_markers(sample: RunView, name: str, version
     assert [e.time_s for e in events] == sorted(e.time_s for e in events)
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0, 0.0000019), min_size=1, max_size=400))
 def test_v3_intervals_do_not_drift(steps: list[float]) -> None:
     times, now = [], 0.0
@@ -179,6 +181,7 @@ def test_markdown_is_inert(sample: RunView) -> None:
     assert "\x1b" not in text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="`~ \nab|<#", max_size=60))
 def test_nothing_ends_its_fence(text: str) -> None:
     from markdown_it import MarkdownIt

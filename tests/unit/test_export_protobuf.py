@@ -8,16 +8,16 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from cabtrace.model import semconv as sc
+from cabtrace.model.long_values import join_long, split_long
 from cabtrace.model.span import SpanEvent, SpanLink, SpanRecord
 from exporters.otlp.batches import Encoder, batches
 from exporters.otlp.json_codec import JsonCodec
-from exporters.otlp.long_values import join_long, split_long
 from exporters.otlp.protobuf import ProtobufCodec
 from tests.support.export_runs import TRACE_ID, many_spans
 from tests.support.otlp_receiver import attributes_of, request_from_json
@@ -128,6 +128,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), values, max_size=6))
 def test_any_attributes_arrive_as_they_are(attributes: dict[str, object]) -> None:
     codec = ProtobufCodec()
@@ -149,6 +150,7 @@ def test_equal_values_of_different_types_are_not_confused() -> None:
     assert [type(v) for v in read] == [int, bool, float, str]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=400), st.integers(8, 64))
 def test_long_values_survive_splitting(text: str, size: int) -> None:
     split = split_long({"k": text, "other": 5}, size)

@@ -14,34 +14,41 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.otlp import span_to_otlp
+from cabtrace.model.otlp import decode_attributes, spans_from_line
+from cabtrace.model.otlp_lines import span_line
 from cabtrace.model.span import SpanEvent, SpanLink, SpanRecord
 from cabtrace.store.reader import RunView
 from exporters.otlp.content import ContentFilter
 from exporters.otlp.outgoing import Shape, outgoing
+from exporters.otlp.pairs import NotPlain
 from exporters.otlp.protobuf import ProtobufCodec
-from exporters.otlp.transcode import NotPlain, Transcoder
-from exporters.source import RawSpan, span_source
+from exporters.otlp.transcode import Transcoder
+from exporters.source import span_source
 from tests.support.export_runs import INSTRUCTION, TRACE_ID, many_spans, run_of
 from tests.support.sample_run import build_sample_run
+
+SLOW = (NotPlain, KeyError, TypeError, ValueError, AttributeError, IndexError)  # what makes an export take the long way
+
+
+def compared(line: bytes, transcoder: Transcoder, content: ContentFilter) -> bool:
+    """Whether a line goes the short way; then both ways were compared."""
+    try:
+        data, resource, scope = transcoder.line(line)
+    except SLOW:
+        return False
+    (record,) = spans_from_line(orjson.loads(line))
+    assert Span.FromString(data) == Span.FromString(ProtobufCodec().span(next(outgoing(None, (record,), Shape(), content))))  # type: ignore[arg-type]  # no messages are asked for
+    assert decode_attributes(resource.get("attributes") or []) == record.resource
+    assert (scope.get("name", ""), scope.get("version", "")) == (record.scope, record.scope_version)
+    return True
 
 
 def both_ways(run: RunView) -> tuple[int, int]:
     """How many spans went the short way, of how many; both ways were compared."""
     content = ContentFilter(run.header.task.instruction)
-    transcoder, codec = Transcoder(content), ProtobufCodec()
-    short = total = 0
-    for raw in span_source(run).raw():
-        assert isinstance(raw, RawSpan)
-        total += 1
-        long_way = Span.FromString(codec.span(next(outgoing(run, (raw.record(),), Shape()))))
-        try:
-            short_way = Span.FromString(transcoder.span(raw.span))
-        except NotPlain:
-            continue
-        assert short_way == long_way
-        short += 1
-    return short, total
+    transcoder = Transcoder(content)
+    short = [compared(line, transcoder, content) for line in span_source(run).lines()]
+    return sum(short), len(short)
 
 
 def test_all_of_many_spans_go_the_short_way(tmp_path: Path) -> None:
@@ -71,27 +78,67 @@ scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(a
 values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.just("k"), scalars)
 
 
-@given(st.dictionaries(keys, values, max_size=5))
-def test_any_attributes_mean_the_same_both_ways(attributes: dict[str, object]) -> None:
+@given(st.lists(st.dictionaries(keys, values, max_size=5), min_size=1, max_size=3))
+def test_any_attributes_mean_the_same_both_ways(several: list[dict[str, object]]) -> None:
     content = ContentFilter(INSTRUCTION)
-    transcoder, codec = Transcoder(content), ProtobufCodec()
-    for span in spans_of(attributes):
-        raw = RawSpan(orjson.loads(orjson.dumps(span_to_otlp(span))), {}, {})
-        for _ in range(2):  # the second comes from the caches
-            try:
-                short_way = Span.FromString(transcoder.span(raw.span))
-            except (NotPlain, KeyError, TypeError, ValueError, AttributeError, IndexError):
-                break
-            assert short_way == Span.FromString(codec.span(next(outgoing(None, (raw.record(),), Shape(), content))))  # type: ignore[arg-type]
+    transcoder = Transcoder(content)
+    for attributes in several * 2:  # the second time they come from the caches
+        for span in spans_of(attributes):
+            compared(span_line(span), transcoder, content)
 
 
-@pytest.mark.parametrize("value", [2**70, -5, math.inf, None, b"x", {"a": 1}, "z" * 100_000, f"{INSTRUCTION}!"])
+@given(
+    name=texts, message=texts, scope=texts, resource=st.dictionaries(keys, values, max_size=3),
+    code=st.integers(0, 2), flags=st.integers(0, 2**32 - 1), parent=st.booleans(), kind=st.integers(0, 5),
+)  # fmt: skip
+def test_any_span_means_the_same_both_ways(
+    name: str, message: str, scope: str, resource: dict[str, object], code: int, flags: int, parent: bool, kind: int
+) -> None:
+    content = ContentFilter(INSTRUCTION)
+    transcoder = Transcoder(content)
+    base = spans_of({"a": "b"})[1]
+    span = replace(
+        base, name=name, status_message=message, status_code=code, scope=scope, flags=flags, kind=kind,
+        parent_id=f"{9:016x}" if parent else None, resource=resource,  # type: ignore[arg-type]  # any value
+    )  # fmt: skip
+
+    for one in (span, base, span):
+        compared(span_line(one), transcoder, content)
+
+
+@pytest.mark.parametrize(
+    "value", [2**70, 5, 0, 2**63 - 1, 1.5, -1e300, True, "ä", 'a"},{"key":"b', '],"status":{}', ["x", "y"], []]
+)
+def test_what_is_plain_takes_the_short_way(value: object) -> None:
+    content = ContentFilter(INSTRUCTION)
+
+    for span in spans_of({"a": value, "b": "x"}):
+        assert compared(span_line(span), Transcoder(content), content)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-5, math.inf, None, b"x", {"a": 1}, {"a": 1, "b": 2, "c": {"d": [{"e": 1}]}}, [{"a": 1}], "z" * 100_000, f"{INSTRUCTION}!"],
+)
 def test_what_is_not_plain_takes_the_long_way(value: object) -> None:
-    span = spans_of({"a": value})[0]
-    raw = RawSpan(orjson.loads(orjson.dumps(span_to_otlp(span))), {}, {})
+    transcoder = Transcoder(ContentFilter(INSTRUCTION))
+    for _ in range(2):  # the second time its parts might have been kept
+        with pytest.raises(SLOW):
+            transcoder.line(span_line(spans_of({"b": 1, "a": value})[0]))
 
-    if value == 2**70:  # recorded as text already
-        assert b"1180591620717411303424" in Transcoder(ContentFilter(INSTRUCTION)).span(raw.span)
-        return
-    with pytest.raises(NotPlain):
-        Transcoder(ContentFilter(INSTRUCTION)).span(raw.span)
+
+def test_lines_of_others_take_the_long_way() -> None:
+    """Other orders of keys, several spans in a line, white space: what a Collector or an import may have written."""
+    line = span_line(spans_of({"a": 1})[0])
+    value = orjson.loads(line)
+    span = value["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    twice = {"resourceSpans": [{"scopeSpans": [{"scope": {}, "spans": [span, {**span, "spanId": f"{2:016x}"}]}]}]}
+    turned = {"resourceSpans": [{"scopeSpans": [{"scope": {}, "spans": [dict(reversed(span.items()))]}]}]}
+    transcoder = Transcoder(ContentFilter(INSTRUCTION))
+
+    assert transcoder.line(line)
+    for other in (twice, turned):
+        with pytest.raises(SLOW):
+            transcoder.line(orjson.dumps(other) + b"\n")
+    with pytest.raises(SLOW):
+        transcoder.line(line.replace(b'":', b'": '))

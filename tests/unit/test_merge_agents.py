@@ -166,6 +166,29 @@ def test_gemini_tool_ids_are_not_the_models_and_arguments_decide() -> None:
     assert spans[found.parent_id or ""].name == "schedule_tool_calls"
 
 
+def test_gemini_puts_the_tools_name_before_the_id_and_two_equal_calls_stay_apart() -> None:
+    asked = '{"args":{"command":"ls"},"name":"shell"}'
+
+    def own(number: int, start_ms: float) -> SpanRecord:
+        return make(f"90000000000000a{number}", None, "tool_call", start_ms, start_ms + 60, foreign(number),
+                    gen_ai__operation__name="tool_call", gen_ai__tool__name="shell",
+                    gen_ai__tool__call_id=f"shell__shell_17_{number}", gen_ai__input__messages=asked)  # fmt: skip
+
+    call = proxied("9100000000000001", 1, 105, 200)
+    asks = [inferred(f"91000000000000b{n}", call.span_id, f"shell_17_{n}", "shell", 200, 310) for n in (1, 2)]
+    transcript = [
+        TranscriptToolCall(f"shell__shell_17_{n}", "shell", '{"command":"ls"}', "a.txt", exit_code=n - 1) for n in (1, 2)
+    ]
+
+    # the second one began first: only the ids say which is which
+    spans = merged([call, *asks, *adopted(own(1, 240), own(2, 210)), *harness()], transcript)
+
+    second, first = of_kind(spans, sc.SpanKind.TOOL_CALL)
+    assert [s.attributes[sc.GEN_AI_TOOL_CALL_ID] for s in (first, second)] == ["shell_17_1", "shell_17_2"]
+    assert [s.attributes[sc.PROCESS_EXIT_CODE] for s in (first, second)] == [0, 1]
+    assert {s.attributes[sc.TOOL_CALL_SOURCES] for s in (first, second)} == {("telemetry", "transcript", "model_calls")}
+
+
 def test_opencode_wraps_a_call_in_several_spans_and_all_are_kept_but_the_innermost() -> None:
     trace = foreign(3)
     own = [

@@ -153,6 +153,23 @@ def test_a_request_without_tools_gets_a_short_text_and_advances_nothing(served, 
         assert facts.messages[0]["parts"] == [{"type": "text", "content": "A title"}]
 
 
+def test_of_several_texts_without_tools_those_that_the_request_holds_are_over():
+    """As aider sends it: examples of its own first, then what was said."""
+    script = Script.model_validate({"schema_version": "1", "model": [{"name": "m", "without_tools": ["One.", "Two.\n"]}]})
+    server = ModelServer([script], speed=0)
+    server.start()
+    try:
+        said = []
+        for before in ((), ("One.",), ("One.", "Two."), ("One.", "Two.", "Two.")):
+            messages = [{"role": "assistant", "content": text} for text in ("An example.", "Ok.", *before)]
+            body = {"model": "m", "messages": [*messages, {"role": "user", "content": "go on"}]}
+            answer = json.loads(ask(server, "/v1/chat/completions", body)[1])
+            said.append(answer["choices"][0]["message"]["content"])
+    finally:
+        server.stop()
+    assert said == ["One.", "Two.\n", "Two.\n", "Two.\n"]
+
+
 @pytest.mark.parametrize("api", APIS)
 def test_the_same_request_gets_the_same_bytes(served, api):
     request = api.request(True)

@@ -13,7 +13,7 @@ from cabtrace.text import SafeText
 from replay import display
 from replay.document import Line, Tone, fields, fit, line, pad, table, words, wrap
 from replay.journal import journal
-from replay.markers import Marker, MarkerKind
+from replay.markers import MARKER_CODES, MarkerKind, Markers
 from replay.panels.calls import calls_panel
 from replay.panels.diff import diff_panel
 from replay.panels.logs import logs_panel
@@ -131,8 +131,10 @@ def test_bars_of_anything(start, length, duration, width):
 
 
 def test_the_gravest_marker_of_a_cell_is_shown():
-    markers = [Marker(10, 0, MarkerKind.MODEL_CALL), Marker(11, 0, MarkerKind.ERROR), Marker(90, 0, MarkerKind.TOOL_CALL)]
+    kinds = (MarkerKind.MODEL_CALL, MarkerKind.ERROR, MarkerKind.TOOL_CALL)
+    markers = Markers([10, 11, 90], [0, 0, 0], [MARKER_CODES[kind] for kind in kinds], 1)
     assert track(markers, 100, 10) == {1: MarkerKind.ERROR, 9: MarkerKind.TOOL_CALL}
+    assert track(markers, 0, 10) == {0: MarkerKind.ERROR}
 
 
 def test_the_calls_table_has_the_seed_pages_columns_and_marks_the_call_in_flight(run: ReplayRun):
@@ -183,7 +185,7 @@ def test_diff_scores_logs_and_why(run: ReplayRun):
     assert "blast_radius" in scores
     assert "refusal       n/a" in scores
     assert "tokens        unknown" in scores
-    assert "cabtrace.model_call" in text(logs_panel(run.snapshot, journal(run.snapshot.timeline.spans, run.logs(), ()), 0))
+    assert "cabtrace.model_call" in text(logs_panel(run.snapshot, journal(run.snapshot.timeline, run.logs(), ()), 0))
     why = text(why_panel(run, run.snapshot, None))
     assert "✗ FAIL  tests_failed" in why
     assert "✗ FAIL tests::empty" in why

@@ -14,6 +14,7 @@ from replay.bookmarks import Bookmark
 from replay.cause import find_cause
 from replay.journal import journal
 from replay.run import ReplayRun
+from replay.timeline import Timeline
 from tests.support.pilot import Driver, drive
 from tests.support.sample_run import START_NS, build_sample_run
 from tests.support.spans import BASE_NS, span
@@ -37,7 +38,7 @@ def run(tmp_path: Path) -> Path:
 def test_the_journal_is_in_order_of_time_whatever_it_is_made_of():
     noted = span("a" * 16, 0, 90, name="work", events=(SpanEvent("exception", BASE_NS + 30 * MS, {"exception.message": "boom"}),))
     logs = [LogRecord(observed_ns=BASE_NS + 20 * MS, event_name="agent.thought", attributes={"n": 1}, severity_number=13)]
-    entries = journal([noted], logs, [Bookmark(BASE_NS + 25 * MS, "look")])
+    entries = journal(Timeline([noted]), logs, [Bookmark(BASE_NS + 25 * MS, "look")])
     assert [(e.title, e.source, e.text, e.grade) for e in entries] == [
         ("agent.thought", "agent.thought", "n=1", "warn"),
         ("bookmark", "", "look", "mark"),

@@ -80,14 +80,15 @@ def test_the_list_grows_while_a_store_is_read_and_the_chosen_run_stays_chosen(tm
     async def script(driver: Driver) -> None:
         screen = driver.app.screen
         assert isinstance(screen, RunsScreen)
-        rows = list(screen._all)
+        rows = list(screen.list.all)
         screen.post_message(RunsScreen.Listed(rows[1:2], done=False))
         await driver.settle()
         assert "reading …" in driver.text()
         await driver.press("down")
         screen.post_message(RunsScreen.Listed(rows, done=True))
         await driver.settle()
-        assert screen._rows[screen._chosen].path == rows[1].path
+        assert screen.list.run is not None
+        assert screen.list.run.path == rows[1].path
         assert "3 runs" in driver.text()
 
     drive(script, tmp_path, None)

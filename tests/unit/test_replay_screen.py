@@ -13,6 +13,7 @@ from cabtrace.protocols import ScreenEngine
 from cabtrace.store.cast import CastEvent
 from replay.engine import NO_ENGINE, PlainEngine, make_engine
 from replay.screen import TerminalTape
+from tests.support.tape import MemorySource
 
 ghostty = pytest.importorskip("pyghostty", reason="the VT engine has no wheel for this platform")
 from replay.ghostty import GhosttyEngine  # noqa: E402 - needs the library
@@ -148,29 +149,43 @@ def test_any_instant_looks_the_same_whichever_way_one_came(make: Factory):
     events = [CastEvent(i / 100, "o", text) for i, text in enumerate(random_output(rng, 600))]
     for place in (100, 350):
         events.insert(place, CastEvent(events[place].time_s, "r", rng.choice(["120x40", "40x12"])))
-    tape = TerminalTape(events, make, keyframe_bytes=512)
+    tape = TerminalTape(MemorySource(events), make, keyframe_bytes=512)
     assert tape.index()
+    assert tape.keyframes.kept
 
     for _ in range(120):
         target = rng.randrange(len(events) + 1)
         screen = tape.after(target)
-        straight = TerminalTape(events, make, keyframe_bytes=10**9).after(target)
+        straight = TerminalTape(MemorySource(events), make).after(target)
         assert (screen.lines, screen.cursor, screen.columns) == (straight.lines, straight.cursor, straight.columns)
 
 
 def test_a_recording_that_grows_is_followed():
-    tape = TerminalTape([CastEvent(0.5, "o", "one ")], GhosttyEngine, start_ns=10**9)
+    source = MemorySource([CastEvent(0.5, "o", "one ")])
+    tape = TerminalTape(source, GhosttyEngine, start_ns=10**9)
     assert tape.at(0).events == 0
     assert tape.at(1_500_000_000).events == 1
-    tape.extend([CastEvent(2.0, "o", "two")])
+    source.events.append(CastEvent(2.0, "o", "two"))
 
     assert "".join(run.text for run in tape.at(10**10).lines[0]).strip() == "one two"
     assert "".join(run.text for run in tape.at(2 * 10**9).lines[0]).strip() == "one"
 
 
+def test_another_recording_under_the_same_name_is_read_anew():
+    source = MemorySource([CastEvent(0.5, "o", "one")])
+    tape = TerminalTape(source, GhosttyEngine)
+    assert tape.index()
+    tape.at(10**9)
+    source.events, source.generation = [CastEvent(0.1, "o", "other")], 1
+
+    assert tape.index()
+    assert "".join(run.text for run in tape.at(10**9).lines[0]).strip() == "other"
+    assert [text for _, text, _ in tape.find("o")] == ["other"]
+
+
 def test_resizes_that_are_none_are_counted_and_passed_over():
     bad = ["", "x", "80", "80x", "-1x5", "999999999999999999999x1", "8०x24"]
-    tape = TerminalTape([CastEvent(0, "r", data) for data in bad], GhosttyEngine)
+    tape = TerminalTape(MemorySource(CastEvent(0, "r", data) for data in bad), GhosttyEngine)
 
     assert (tape.at(10**9).columns, tape.bad_events) == (80, len(bad))
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cabtrace.model.span import SpanEvent, SpanRecord, SpanState
+from replay.folding import Folding
 from replay.forest import FOLD_AT_LEAST, Mark
 from replay.markers import MarkerKind
 from replay.timeline import Timeline
@@ -180,7 +181,7 @@ def test_stepping_passes_every_span_once_also_those_that_start_together():
     timeline = Timeline(
         [span("root", 0, 100, kind="cell"), *(span(f"s{i}", 10, 20, parent="root", kind="container") for i in range(3))]
     )
-    order = timeline.order(range(len(timeline)))
+    order = Folding(timeline)
 
     seen, row, position = [], 0, 0
     while (following := order.step(position, row, 1)) is not None:

@@ -208,3 +208,39 @@ def test_keys_that_come_at_once_are_typed_and_not_obeyed(tmp_path: Path, run: Pa
         app.send(b"\x1b", quiet_s=0.5)
         app.send(b"q")
         assert app.wait() == 0
+
+
+def test_help_begins_with_the_keys_of_the_focused_pane(tmp_path: Path, run: Path):
+    async def script(driver: Driver) -> None:
+        await driver.press("question_mark")
+        assert "The focused pane" not in driver.text()
+        await driver.press("escape", "tab", "question_mark")
+        assert "The focused pane: terminal" in driver.text()
+        await driver.press("escape", "tab", "question_mark")
+        assert "The focused pane: panel" in driver.text()
+        assert "the playhead goes to the instant of that line" in driver.text()
+
+    drive(script, tmp_path, run)
+
+
+def test_shift_o_opens_the_panel_in_the_users_editor(tmp_path: Path, run: Path):
+    editor, seen = tmp_path / "editor", tmp_path / "seen"
+    editor.write_text(f'#!/bin/sh\ncp "$1" {seen}\n')
+    editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    program = f"import os; os.environ['EDITOR'] = {str(editor)!r}; os.environ.pop('VISUAL', None); {REPLAY}"
+    with PtyApp([sys.executable, "-c", program, str(tmp_path), str(run)]) as app:
+        app.wait_for("●".encode())
+        app.settle(0.5)
+        app.send(b"rO", quiet_s=0.5)
+        app.send(b"q")
+        assert app.wait() == 0
+    assert "composite" in seen.read_text()
+
+
+@pytest.mark.parametrize("key", ["o", "O"])
+def test_every_way_out_says_why_it_is_closed(tmp_path: Path, run: Path, key: str):
+    async def script(driver: Driver) -> str:
+        await driver.press(key)
+        return driver.session.notice
+
+    assert "This terminal cannot be handed to a" in drive(script, tmp_path, run)

@@ -12,6 +12,7 @@ import pytest
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.model_call import ModelCall, TokenUsage
+from cabtrace.model.outcome import Verdict
 from cabtrace.model.run import AgentInfo, Clock, Completeness, RunHeader, TaskInfo
 from cabtrace.model.score import AxisResult
 from cabtrace.model.semconv import SpanKind
@@ -447,6 +448,49 @@ def test_a_failing_run_scores_by_its_other_axes() -> None:
     run.verifier = verified(passed=False)
 
     assert values(run, "composite")["composite"] == pytest.approx(0.9349665924263671 - 0.4, abs=1e-12)
+
+
+def test_a_cell_that_ended_in_an_error_has_no_composite() -> None:
+    """A dead endpoint would score by its other axes as a failing run does: quick, cheap, nothing touched."""
+    run = page_run()
+    run.verifier = verified(passed=False)
+    plain = score_run(run)
+
+    for ended in (Verdict.PASSED, Verdict.FAILED, None):
+        assert score_run(run, verdict=lambda _, ended=ended: ended) == plain
+    errored = score_run(run, verdict=lambda _: Verdict.ERROR)
+    assert (errored["composite"].value, errored["composite"].label) == (None, "n/a")
+    assert "not the agent's" in errored["composite"].values["note"]
+    assert errored["composite"].values["components"] == plain["composite"].values["components"]
+    assert {name: axis for name, axis in errored.items() if name != "composite"} == {
+        name: axis for name, axis in plain.items() if name != "composite"
+    }
+
+
+def test_a_run_that_is_scored_once_more_keeps_to_its_verdict() -> None:
+    run = page_run()
+    run.verifier = verified(passed=False)
+    run.header = run.header.model_copy(update={"verdict": Verdict.ERROR})
+
+    assert score_run(run)["composite"].value is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "value", "shown"),
+    [
+        (Verdict.FAILED, 0.53496, "0.535"),
+        (Verdict.PASSED, None, "unknown"),
+        (None, 1, "1.000"),
+        (Verdict.FAILED, True, "unknown"),
+        (Verdict.FAILED, float("nan"), "unknown"),
+        (Verdict.FAILED, 10**400, "unknown"),
+        (Verdict.ERROR, 0.53496, "n/a"),  # as it was recorded before
+    ],
+)
+def test_how_a_composite_is_shown(verdict: Verdict | None, value: object, shown: str) -> None:
+    found = header(recorded="unknown").model_copy(update={"verdict": verdict, "scores": {"composite": {"value": value}}})
+
+    assert found.composite_words == shown
 
 
 def test_efficiencies_fall_from_1() -> None:

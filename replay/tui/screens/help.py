@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,9 +25,11 @@ class HelpScreen(ModalScreen[None]):
         Binding("down", "scroll(1)", show=False),
     ]
 
-    def __init__(self, keys: Sequence[Key]) -> None:
+    def __init__(self, keys: Sequence[Key], pane: str = "", pane_keys: Sequence[Key] = ()) -> None:
+        """`pane_keys` are those of the focused pane, whose name is `pane`."""
         super().__init__()
-        self._lines = list(help_lines(keys))
+        own = (replace(key, group=f"The focused pane: {pane}") for key in pane_keys)
+        self._lines = list(help_lines([*own, *keys]))
 
     def compose(self) -> ComposeResult:
         """One document."""

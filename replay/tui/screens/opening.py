@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,11 +16,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.worker import Worker, get_current_worker
 
 from cabtrace.errors import CabtraceError, NotARunError
 from cabtrace.store.lines import nests_deeper, read_regular
-from replay.document import Tone, words
-from replay.tui.keys import REPLAY_KEYS
+from replay.document import Piece, Tone, words
+from replay.tui.keys import REPLAY_KEYS, shown_keys
 from replay.tui.widgets.bars import HeaderBar, HintBar
 from replay.tui.widgets.lines import Toned
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 _HEADER_BYTES = 4 * 1024 * 1024
 _NESTING = 16
+_REPORT_S = 0.1
 
 
 class Pane(Toned):
@@ -37,16 +41,32 @@ class Pane(Toned):
         super().__init__(id=id)
         self.border_title = Content(title)
         self._note = note
+        self._share: float | None = None
+
+    def show_share(self, share: float) -> None:
+        """How much of the work is done, 0 to 1."""
+        self._share = share
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draws it."""
-        return self.strip([words(f"  {self._note}", Tone.DIM)] if y == 1 and self._note else [], self.size.width)
+        pieces: list[Piece] = []
+        if y == 1 and self._note:
+            pieces = [words(f"  {self._note}", Tone.DIM)]
+        elif y == 3 and self._share is not None:
+            room = max(self.size.width - 10, 4)
+            done = round(room * min(max(self._share, 0.0), 1.0))
+            pieces = [words("  "), words("━" * done, Tone.KEY), words("─" * (room - done), Tone.DIM)]
+            pieces.append(words(f" {self._share:4.0%}", Tone.DIM))
+        elif y == 5 and self._share is not None:
+            pieces = [words("  q stops", Tone.DIM)]
+        return self.strip(pieces, self.size.width)
 
 
 class OpeningScreen(Screen[None]):
     """Reads a run in a worker, as that takes imports and, for a large one, seconds."""
 
-    BINDINGS: ClassVar = [Binding("q,escape", "app.quit", show=False)]
+    BINDINGS: ClassVar = [Binding("q,escape", "cancel", show=False)]
 
     class Opened(Message):
         """The run can be replayed; `found` is the place that was asked for."""
@@ -55,6 +75,13 @@ class OpeningScreen(Screen[None]):
             super().__init__()
             self.run = run
             self.found = found
+
+    class Advanced(Message):
+        """So much of the run is read, 0 to 1."""
+
+        def __init__(self, share: float) -> None:
+            super().__init__()
+            self.share = share
 
     class Failed(Message):
         """The run cannot be read, or has no such place."""
@@ -78,7 +105,7 @@ class OpeningScreen(Screen[None]):
                 with Vertical(id="details"):
                     yield Pane("document")
         yield Pane("scrubber")
-        yield HintBar(REPLAY_KEYS)
+        yield HintBar(shown_keys(self.app, REPLAY_KEYS))
 
     def on_mount(self) -> None:
         """The first frame, then the run."""
@@ -91,8 +118,10 @@ class OpeningScreen(Screen[None]):
         from replay.run import ReplayRun
 
         try:
-            run = ReplayRun(self._path)
+            run = ReplayRun(self._path, progress=self._progress(get_current_worker()))
             found = None if self._place is None else resolve(self._place, run.snapshot.timeline, run.snapshot.calls)
+        except _CancelledError:
+            return
         except CabtraceError as error:
             self.post_message(self.Failed(error))
         except OSError as error:
@@ -100,6 +129,35 @@ class OpeningScreen(Screen[None]):
         else:
             _preload()
             self.post_message(self.Opened(run, found))
+
+    def _progress(self, worker: Worker[None]) -> Callable[[float], None]:
+        shown_at = time.monotonic()
+
+        def report(share: float) -> None:
+            nonlocal shown_at
+            if worker.is_cancelled:
+                raise _CancelledError
+            if time.monotonic() - shown_at > _REPORT_S:
+                shown_at = time.monotonic()
+                self.post_message(self.Advanced(share))
+
+        return report
+
+    def on_opening_screen_advanced(self, message: Advanced) -> None:
+        """The bar grows."""
+        self.query_one("#spans", Pane).show_share(message.share)
+
+    def action_cancel(self) -> None:
+        """Q and escape: back to the list that it was chosen from, else out."""
+        self.workers.cancel_group(self, "open")
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+        else:
+            self.app.exit()
+
+
+class _CancelledError(Exception):
+    """The user does not want to wait."""
 
 
 def _preload() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,15 +13,16 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
+from textual.worker import get_current_worker
 
 from replay import display
-from replay.engine import make_engine
 from replay.panels.choose import panel_lines
 from replay.places import Found
 from replay.run import ReplayRun, Snapshot
 from replay.screen import TerminalTape
 from replay.session import STEP_NS, Session, Tab
-from replay.tui.keys import DIGIT_KEYS, REPLAY_KEYS, bindings
+from replay.tapes import index_tape
+from replay.tui.keys import DIGIT_KEYS, DIGITS, PANE_KEYS, REPLAY_KEYS, bindings, shown_keys
 from replay.tui.screens.help import HelpScreen
 from replay.tui.screens.tools import ToolScreen
 from replay.tui.widgets.bars import HeaderBar, HintBar
@@ -30,12 +32,14 @@ from replay.tui.widgets.prompt import Prompt
 from replay.tui.widgets.scrubber import Scrubber
 from replay.tui.widgets.span_tree import SpanTree
 from replay.tui.widgets.terminal_pane import TerminalPane
+from replay.waiting import waiting_on
 
 if TYPE_CHECKING:
     from cabtrace.diagnose.finding import Diagnosis
 
 FRAME_S = 1 / 30
 POLL_S = 0.5
+_PANES = {"terminal": "terminal", "document": "panel"}
 
 
 class ReplayScreen(ToolScreen):
@@ -64,8 +68,16 @@ class ReplayScreen(ToolScreen):
     class Grown(Message):
         """A live run has a new snapshot."""
 
-    def __init__(self, run: ReplayRun, now_ns: Callable[[], int], *, found: Found | None = None) -> None:
+    def __init__(
+        self,
+        run: ReplayRun,
+        now_ns: Callable[[], int],
+        *,
+        found: Found | None = None,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         super().__init__()
+        self._wall_ns = wall_ns
         self.session = Session(run, now_ns)
         if found is not None:
             self.session.go(found)
@@ -88,7 +100,7 @@ class ReplayScreen(ToolScreen):
         scrubber = Scrubber(self.session)
         yield Minimap(self.session, scrubber)
         yield scrubber
-        yield HintBar(REPLAY_KEYS)
+        yield HintBar(shown_keys(self.app, REPLAY_KEYS))
         yield Prompt()
 
     def on_mount(self) -> None:
@@ -96,7 +108,7 @@ class ReplayScreen(ToolScreen):
         self._frames = self.set_interval(FRAME_S, self._frame, pause=True)
         if self.session.snapshot.live:
             self.set_interval(POLL_S, self._poll)
-        self.query_one(HeaderBar).show_run(self.session.snapshot)
+        self._draw_header()
         self.draw()
         self.call_after_refresh(self._load_terminal)
 
@@ -104,13 +116,14 @@ class ReplayScreen(ToolScreen):
 
     @work(thread=True, exclusive=True, group="terminal")
     def _load_terminal(self) -> None:
-        events, columns, rows, start_ns = self.session.run.terminal()
-        note = ""
-        if events:
-            _, note = make_engine(columns, rows)
-        tape = TerminalTape(events, lambda c, r: make_engine(c, r)[0], start_ns=start_ns, columns=columns, rows=rows)
-        while events and not tape.index():
-            pass
+        run = self.session.run
+        tape, note = run.tape()
+        worker = get_current_worker()
+        self.post_message(self.TapeReady(tape, note))
+        for _ in index_tape(run, tape):
+            if worker.is_cancelled:
+                return
+            self.post_message(self.TapeReady(tape, note))
         self.post_message(self.TapeReady(tape, note))
 
     def on_replay_screen_tape_ready(self, message: TapeReady) -> None:
@@ -135,6 +148,7 @@ class ReplayScreen(ToolScreen):
         if not self._polling and self.session.snapshot.live:
             self._polling = True
             self._refresh_run()
+        self._draw_header()
 
     @work(thread=True, exclusive=True, group="poll")
     def _refresh_run(self) -> None:
@@ -148,9 +162,8 @@ class ReplayScreen(ToolScreen):
         """Takes over what a live run appended."""
         self.session.refresh()
         if self._tape is not None:
-            events, *_ = self.session.run.terminal()
-            self._tape.extend(events[len(self._tape) :])
-        self.query_one(HeaderBar).show_run(self.session.snapshot)
+            self._load_terminal()
+        self._draw_header()
         self.draw()
 
     # -- drawing
@@ -175,6 +188,10 @@ class ReplayScreen(ToolScreen):
         self._draw_terminal()
         self._draw_panel()
 
+    def _draw_header(self) -> None:
+        snapshot = self.session.snapshot
+        self.query_one(HeaderBar).show_run(snapshot, waiting_on(snapshot, self._wall_ns()))
+
     def _draw_path(self) -> None:
         session, minimap = self.session, self.query_one(Minimap)
         if session.path_shown and session.path is None:
@@ -189,6 +206,9 @@ class ReplayScreen(ToolScreen):
             return
         if not len(tape):
             pane.show_note("This run has no terminal recording.")
+            return
+        if not tape.is_near(self.session.position_ns):
+            pane.show_note(f"reading the recording … {tape.share:.0%}")
             return
         screen = tape.at(self.session.position_ns)
         title = f"Terminal {screen.columns}x{screen.rows}"
@@ -308,7 +328,29 @@ class ReplayScreen(ToolScreen):
         """Question mark."""
         self.session.clock.pause()
         self.draw()
-        self.app.push_screen(HelpScreen(REPLAY_KEYS))
+        pane = self.focused.id if self.focused is not None and self.focused.id else ""
+        keys = (*shown_keys(self.app, REPLAY_KEYS), DIGITS)
+        self.app.push_screen(HelpScreen(keys, _PANES.get(pane, ""), PANE_KEYS.get(pane, ())))
+
+    class Wanted(Message):
+        """The user wants something done with this run: `rerun`, or `against` for the nearest passing one beside it."""
+
+        def __init__(self, what: str, run: ReplayRun) -> None:
+            super().__init__()
+            self.what = what
+            self.run = run
+
+    def action_rerun(self) -> None:
+        """Shift and R."""
+        self.session.clock.pause()
+        self.draw()
+        self.post_message(self.Wanted("rerun", self.session.run))
+
+    def action_against(self) -> None:
+        """Shift and C."""
+        self.session.clock.pause()
+        self.say("looking for a passing run of this task …")
+        self.post_message(self.Wanted("against", self.session.run))
 
     def action_back(self) -> None:
         """Escape: the list of runs."""

@@ -19,19 +19,21 @@ from cabtrace.errors import CabtraceError
 from replay import display
 from replay.panels.choose import panel_lines
 from replay.places import parse_anywhere, resolve
-from replay.search import Results, search
+from replay.search import Results, searching
 from replay.session import Session
-from replay.sources import output, spoken
+from replay.sources import LateScreen, spoken
 from replay.timeline import Timeline
 from replay.tui.widgets.bars import HintBar
 from replay.tui.widgets.prompt import Ask, Prompt, opens_prompt
 
 if TYPE_CHECKING:
     from replay.path import PathOverlay
+    from replay.run import Snapshot
 
 _COPY_CHARS = 74_000  # what most terminals take at once, in base64
 _PAPER_WIDTH = 120
 _PAGER = "less"
+_EDITOR = "vi"
 
 
 class ToolScreen(Screen[None]):
@@ -40,10 +42,11 @@ class ToolScreen(Screen[None]):
     session: Session
 
     class Searched(Message):
-        """A search is done."""
+        """A search found more, or is done."""
 
-        def __init__(self, results: Results) -> None:
+        def __init__(self, snapshot: Snapshot, results: Results) -> None:
             super().__init__()
+            self.snapshot = snapshot
             self.results = results
 
     class PathFound(Message):
@@ -57,6 +60,11 @@ class ToolScreen(Screen[None]):
     def draw(self) -> None:
         """Shows the session as it is now."""
         raise NotImplementedError
+
+    def say(self, notice: str) -> None:
+        """A sentence in place of the keys."""
+        self.session.notice = notice
+        self.draw()
 
     # -- the prompt
 
@@ -110,14 +118,20 @@ class ToolScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="search")
     def _search(self, query: str) -> None:
         run, snapshot, worker = self.session.run, self.session.snapshot, get_current_worker()
-        said = spoken(run, snapshot)
-        results = search(query, snapshot.timeline, said, output(run), stop=lambda: worker.is_cancelled)
-        if not worker.is_cancelled:
-            self.post_message(self.Searched(results))
+
+        def stop() -> bool:
+            return worker.is_cancelled
+
+        said, screen, now_ns = spoken(run, snapshot, query, stop), LateScreen(run, stop), self.session.now_ns
+        for results in searching(query, snapshot.timeline, said, screen, stop=stop, now_ns=now_ns):
+            if stop():
+                return
+            self.post_message(self.Searched(snapshot, results))
 
     def on_tool_screen_searched(self, message: Searched) -> None:
-        """To the first hit."""
-        self.session.take_results(message.results)
+        """To the first hit; what is found later only lengthens the list."""
+        grown = message.snapshot is not self.session.snapshot
+        self.session.take_results(message.results.without_rows() if grown else message.results)
         self.draw()
 
     def action_step_hit(self, by: int) -> None:
@@ -214,21 +228,27 @@ class ToolScreen(Screen[None]):
 
     def action_pager(self) -> None:
         """O: the open panel in the user's pager."""
+        self._open_with(os.environ.get("PAGER") or _PAGER, "pager")
+
+    def action_editor(self) -> None:
+        """Shift and O: the open panel in the user's editor."""
+        self._open_with(os.environ.get("VISUAL") or os.environ.get("EDITOR") or _EDITOR, "editor")
+
+    def _open_with(self, program: str, what: str) -> None:
         self.session.clock.pause()
         with tempfile.TemporaryDirectory(prefix="cabtrace-") as folder:
             path = Path(folder) / f"{self.session.tab.value.lower()}.txt"
             path.write_text(self._panel_text() + "\n", "utf-8")
-            self.session.notice = self._page(path)
+            self.session.notice = self._hand_to(program, what, path)
         self.draw()
 
-    def _page(self, path: Path) -> str:
-        pager = os.environ.get("PAGER") or _PAGER
+    def _hand_to(self, program: str, what: str, path: Path) -> str:
         try:
-            argv = [*shlex.split(pager), str(path)]
+            argv = [*shlex.split(program), str(path)]
             with self.app.suspend():
                 subprocess.run(argv, check=False)
         except SuspendNotSupported:
-            return "This terminal cannot be handed to a pager."
+            return f"This terminal cannot be handed to {'a' if what == 'pager' else 'an'} {what}."
         except (OSError, ValueError) as error:
-            return f"The pager {pager!r} could not be started: {error}."
+            return f"The {what} {program!r} could not be started: {error}."
         return ""

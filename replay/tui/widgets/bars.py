@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.strip import Strip
 
+from cabtrace.model.outcome import PROVISIONAL_NOTE
 from cabtrace.text import SafeText, safe
 from replay import display
 from replay.document import Piece, Tone, fit, words
@@ -17,6 +18,7 @@ from replay.tui.widgets.lines import Toned
 if TYPE_CHECKING:
     from cabtrace.model.run import RunHeader
     from replay.run import Snapshot
+    from replay.waiting import Waiting
 
 _ROOMY = 110  # columns: the whole sentence and the name of the cell
 
@@ -36,20 +38,18 @@ class HeaderBar(Toned):
         self._right: list[Piece] = []
         self._provisional: Piece | None = None
 
-    def show_run(self, snapshot: Snapshot) -> None:
-        """Draws a run's header."""
+    def show_run(self, snapshot: Snapshot, waiting: Waiting | None = None) -> None:
+        """Draws a run's header; of a live one, what it hangs on."""
         header = snapshot.header
         sign, tone = display.verdict(header, live=snapshot.live, aborted=snapshot.aborted)
         cause = f" {header.cause.value}" if header.cause and header.cause.value != "passed" else ""
         self._title = cell_title(header)
         self._right = [(sign, tone), words(cause, Tone.DIM)]
-        if header.provisional:
-            from cabtrace.model.run import PROVISIONAL_NOTE
-
-            self._provisional = words(f"  ! {PROVISIONAL_NOTE}", Tone.WARN)
-            self._right.append(self._provisional)
+        if waiting is not None:
+            self._right += [words("  "), waiting.piece()]
+        self._mark(header.provisional)
         if header.scores:
-            self._right += [words("  composite ", Tone.DIM), words(display.score(display.composite(header)), Tone.STRONG)]
+            self._right += [words("  composite ", Tone.DIM), words(header.composite_words, Tone.STRONG)]
         if snapshot.warnings:
             count = len(snapshot.warnings)
             self._right.append(words(f"  ! {count} warning{'s' * (count > 1)}", Tone.WARN))
@@ -60,7 +60,13 @@ class HeaderBar(Toned):
         self._title = safe(f"{summary.get('cell_id', '')} #{summary.get('attempt', '')}", max_chars=400, newlines=False)
         verdict = display.VERDICTS.get(str(summary.get("verdict"))) if summary.get("status") == "finished" else None
         self._right = [words(*verdict)] if verdict else []
+        self._mark(summary.get("provisional") is True)
         self.refresh()
+
+    def _mark(self, provisional: bool) -> None:
+        if provisional:
+            self._provisional = words(f"  ! {PROVISIONAL_NOTE}", Tone.WARN)
+            self._right.append(self._provisional)
 
     def show_text(self, title: str, right: Sequence[Piece] = ()) -> None:
         """Draws any other title."""
@@ -106,7 +112,7 @@ class HintBar(Toned):
         last = hinted[-2:]  # help and quit are what one must never have to guess
         reserved = sum(cell_len(f"{key.shown} {key.hint}  ") for key in last)
         for key in hinted:
-            shown = _PAIRS.get(key.id, key.shown)
+            shown = _pair(key, self._keys)
             need = cell_len(f"{shown} {key.hint}  ")
             if key not in last and used + need + reserved > width:
                 continue
@@ -115,13 +121,26 @@ class HintBar(Toned):
         return self.strip(pieces, width)
 
 
-#: hints that stand for a pair of keys
+#: hints that stand for a pair of keys: what stands between them, and the other one
 _PAIRS = {
-    "span.previous": "←→",
-    "time.back": ",.",
-    "error.next": "n/N",
-    "marker.previous": "[]",
-    "speed.down": "<>",
-    "tab.next": "{}",
-    "runs.down": "↑↓",
+    "span.previous": ("", "span.next"),
+    "time.back": ("", "time.forward"),
+    "error.next": ("/", "error.previous"),
+    "marker.previous": ("", "marker.next"),
+    "speed.down": ("", "speed.up"),
+    "tab.next": ("", "tab.previous"),
+    "runs.down": ("", "runs.up"),
+    "compare.step.previous": ("", "compare.step.next"),
+    "compare.difference.next": ("/", "compare.difference.previous"),
 }
+_BACKWARDS = ("tab.next", "runs.down")  # the other one is shown first
+
+
+def _pair(key: Key, keys: Sequence[Key]) -> str:
+    """`←→`, `n/N`: both keys of a pair, of each the first."""
+    between, partner = _PAIRS.get(key.id, ("", ""))
+    other = next((k for k in keys if partner and k.id == partner), None)
+    if other is None:
+        return key.shown
+    shown = [k.shown.split(" ")[0] for k in ((other, key) if key.id in _BACKWARDS else (key, other))]
+    return between.join(shown)

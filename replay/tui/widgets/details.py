@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from replay.document import Line, Piece, Tone, words, wrap
 from replay.session import Tab
-from replay.tui.keys import TAB_KEYS
+from replay.tui.keys import tab_letter
 from replay.tui.widgets.lines import Toned
 
 
@@ -52,12 +52,12 @@ class TabBar(Toned):
         for tab in Tab:
             style = base + self.get_component_rich_style("tabs--open", partial=True) if tab is self._open else base
             count = f"({self._counts[tab]:,})" if self._counts.get(tab) and not tight else ""
-            before, key, _ = tab.value.lower().partition(TAB_KEYS[tab])
-            title = tab.value[: len(before)], tab.value[len(before) : len(before) + 1], tab.value[len(before) + len(key) :]
+            before, key, _ = tab.value.lower().partition(tab_letter(self.app, tab))
+            title = tab.value[: len(before)], tab.value[len(before) : len(before) + len(key)], tab.value[len(before) + len(key) :]
             tone = Tone.STRONG if tab is self._open else Tone.DIM
             pieces: list[Piece] = [words("" if tight else " "), words(title[0], tone)]
             strips.append(self.strip(pieces, len(title[0]) + (not tight), style))
-            strips.append(self.strip([words(title[1], tone)], 1, style + key_style))
+            strips.append(self.strip([words(title[1], tone)], len(title[1]), style + key_style))
             rest = title[2] + count + " "
             strips.append(self.strip([words(rest, tone)], len(rest), style))
             at += (not tight) + len(tab.value) + len(count) + 1

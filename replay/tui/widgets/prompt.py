@@ -23,6 +23,7 @@ class Ask(StrEnum):
     GO = "go to"
     NOTE = "bookmark"
     FILTER = "filter"
+    FOLDER = "the task's folder"
 
 
 def opens_prompt(action: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
@@ -12,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from replay.document import Piece, Tone, fit, pad, words
+from replay.run_list import GroupRow, RunList
 from replay.runs import COLUMNS, RunRow, column_widths
 from replay.tui.widgets.lines import Toned
 
@@ -31,48 +33,80 @@ class RunTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__(id="runs")
-        self._rows: Sequence[RunRow] = ()
-        self._chosen = 0
+        self._list = RunList()
         self._empty = ""
+        self._widths: list[int] = []
+        self._widths_of: tuple[int, Sequence[RunRow]] = 0, ()
 
-    def show(self, rows: Sequence[RunRow], chosen: int, empty: str) -> None:
-        """Replaces the rows; `empty` is said when there are none."""
-        self._rows, self._chosen, self._empty = rows, chosen, empty
-        self.virtual_size = Size(0, len(rows) + 1)
+    def show(self, runs: RunList, empty: str) -> None:
+        """Draws the list as it is now; `empty` is said when there is nothing in it."""
+        self._list, self._empty = runs, empty
+        self.virtual_size = Size(0, len(runs.entries) + 1)
         height, top = self.scrollable_content_region.height - 1, round(self.scroll_offset.y)
-        if height > 0 and not top <= chosen < top + height:
-            self.scroll_to(y=max(chosen - height // 2, 0), animate=False)
+        if height > 0 and not top <= runs.chosen < top + height:
+            self.scroll_to(y=max(runs.chosen - height // 2, 0), animate=False)
         self.refresh()
+
+    def _columns(self, width: int) -> list[int]:
+        """Widths of the columns; worked out once for the rows and the width."""
+        if self._widths_of[0] != width or self._widths_of[1] is not self._list.all:
+            self._widths_of = width, self._list.all
+            self._widths = column_widths(self._list.all, width)
+        return self._widths
 
     def on_click(self, event: events.Click) -> None:
         """Chooses what was pointed at."""
         place = event.y - self.gutter.top + round(self.scroll_offset.y) - 1
-        if 0 <= place < len(self._rows):
+        if 0 <= place < len(self._list.entries):
             self.post_message(self.Clicked(place, twice=event.chain > 1))
 
     def render_line(self, y: int) -> Strip:
         """The titles stay; rows pass below them."""
         width = self.scrollable_content_region.width
         base = self.rich_style
-        widths = column_widths(self._rows, width - 2)
+        widths = self._columns(width - 4)
         if y == 0:
             titles = [
                 words(pad(fit(c.title, w), w, right=c.right) + "  ", Tone.KEY) for c, w in zip(COLUMNS, widths, strict=True) if w
             ]
-            return self.strip([words(" "), *titles], width, base)
+            return self.strip([words("   "), *titles], width, base)
+        entries, chosen = self._list.entries, self._list.chosen
         place = y - 1 + round(self.scroll_offset.y)
-        if not self._rows and place == 1:
+        if not entries and place == 1:
             return self.strip([words(f"  {self._empty}", Tone.DIM)], width, base)
-        if place >= len(self._rows):
+        if place >= len(entries):
             return Strip.blank(width, base)
-        if place == self._chosen:
+        if place == chosen:
             base += self.get_component_rich_style("tree--selected", partial=True)
-        pieces: list[Piece] = [words("▸" if place == self._chosen else " ", Tone.NOW)]
-        row = self._rows[place]
-        if row.error:
-            return self.strip([*pieces, words("! unreadable  ", Tone.WARN), words(row.error, Tone.DIM)], width, base)
-        for (text, tone), column, w in zip(row.cells, COLUMNS, widths, strict=True):
-            if w:
-                pieces.append((pad(fit(text, w), w, right=column.right), tone))
-                pieces.append(words("  "))
-        return self.strip(pieces, width, base)
+        lead = words("▸" if place == chosen else " ", Tone.NOW)
+        entry = entries[place]
+        if isinstance(entry, GroupRow):
+            return self.strip([lead, *_group(entry, width - 1)], width, base)
+        return self.strip([lead, self._mark(entry), *_cells(entry, widths)], width, base)
+
+    def _mark(self, row: RunRow) -> Piece:
+        """Which of two runs to compare it is."""
+        marks = self._list.marks
+        return words(f"{'AB'[marks.index(row.path)]} " if row.path in marks else "  ", Tone.NOW)
+
+
+def _group(group: GroupRow, width: int) -> list[Piece]:
+    count = f"{group.size:>5,} × "
+    room = max(width - cell_len(count) - 2 - cell_len(group.rule), 0)
+    signature = fit(words(f"  {group.signature}" if group.signature else "")[0], room)
+    return [
+        words("▸ " if group.folded else "▾ ", Tone.DIM),
+        words(count, Tone.STRONG),
+        words(group.rule.replace("_", " "), Tone.HEAD),
+        (signature, Tone.TEXT),
+    ]
+
+
+def _cells(row: RunRow, widths: Sequence[int]) -> Iterator[Piece]:
+    if row.error:
+        yield from (words("! unreadable  ", Tone.WARN), words(row.error, Tone.DIM))
+        return
+    for (text, tone), column, w in zip(row.cells, COLUMNS, widths, strict=True):
+        if w:
+            yield pad(fit(text, w), w, right=column.right), tone
+            yield words("  ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -15,7 +16,6 @@ from textual.strip import Strip
 
 from replay import display
 from replay.document import Piece, Tone, fit, pad, words
-from replay.path import cells
 from replay.session import Session
 from replay.timeline import Row
 from replay.tui.widgets.lines import Toned
@@ -42,7 +42,7 @@ class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     def __init__(self, session: Session) -> None:
         super().__init__(id="spans")
         self._session = session
-        self._shown: list[int] = []
+        self._shown: Sequence[int] = ()
 
     def update_rows(self) -> None:
         """Draws the session as it is now, and keeps its selection in sight."""
@@ -150,7 +150,7 @@ class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         session, width = self._session, len(text)
         end_row = row.end_row if row.index in session.folded else row.index + 1
         assert session.path is not None
-        touched, covered = cells(session.path.of(row.index, end_row), session.snapshot.timeline.duration_ns, width)
+        touched, covered = session.path.cells(row.index, end_row, width)
         line = base + self.tone(Tone.STRONG) + Style(bgcolor=self.tone(tone).color)
         now, dim = base + self.tone(Tone.NOW), base + self.tone(Tone.DIM)
         bright = base + self.tone(tone)

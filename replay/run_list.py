@@ -1,0 +1,151 @@
+"""What the user does with the list of runs: filter, group by what went wrong, fold, choose, mark two. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cabtrace.diagnose.triage import Failure, cluster
+from replay.runs import Filter, RunRow
+
+FINE: Final = ("", "", "")  # the key of the group of runs that did not fail
+_UNREAD: Final = ("?", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """The header of a group. `rule` and `signature` are as recorded; `size`: runs in it that the filter left."""
+
+    key: tuple[str, str, str]
+    rule: str
+    signature: str
+    size: int
+    folded: bool
+
+
+Entry = RunRow | GroupRow
+
+
+class RunList:
+    """State of the list. `entries` is what is shown; `chosen` a place in it. `failures` is None while it is not grouped."""
+
+    def __init__(self) -> None:
+        self.all: Sequence[RunRow] = ()
+        self.query = ""
+        self.failed_only = False
+        self.entries: Sequence[Entry] = ()
+        self.matching = 0
+        self.failed = 0
+        self.provisional = False
+        self.chosen = 0
+        self.marks: list[Path] = []
+        self.failures: dict[Path, Failure] | None = None
+        self.folded: set[tuple[str, str, str]] = {FINE}
+        self._moved = False
+        self._filter = Filter(())
+
+    def take(self, rows: Sequence[RunRow]) -> None:
+        """Some more of the store was read; the chosen run stays chosen once the user has moved."""
+        kept = self._here() if self._moved else None
+        self.all, self.failed = rows, sum(row.failed for row in rows)
+        self.provisional = any(row.provisional for row in rows)
+        self._show(kept, anew=True)
+
+    def find(self, query: str) -> None:
+        """Shows what matches."""
+        kept = self._here()
+        self.query = query
+        self._show(kept)
+
+    def toggle_failed(self) -> None:
+        """Only runs that failed, or all."""
+        kept = self._here()
+        self.failed_only = not self.failed_only
+        self._show(kept, anew=True)
+
+    def group(self, failures: dict[Path, Failure] | None) -> None:
+        """In groups by what these say went wrong, or, when it is None, as one list."""
+        kept = self._here()
+        self.failures = failures
+        self._show(kept)
+
+    def fold(self, *, closed: bool | None = None) -> bool:
+        """Closes or opens the group of the chosen row (None: the other way round); False where there is none."""
+        if self.failures is None or not self.entries:
+            return False
+        entry = self.entries[self.chosen]
+        key = entry.key if isinstance(entry, GroupRow) else self._key(entry)
+        closed = key not in self.folded if closed is None else closed
+        (self.folded.add if closed else self.folded.discard)(key)
+        self._show(key)
+        return True
+
+    def move(self, by: int) -> None:
+        """Up and down."""
+        self.choose(self.chosen + by)
+
+    def choose(self, place: int) -> None:
+        """A place in `entries`, clamped."""
+        self._moved = True
+        self.chosen = min(max(place, 0), max(len(self.entries) - 1, 0))
+
+    @property
+    def run(self) -> RunRow | None:
+        """The chosen run; None on the header of a group."""
+        entry = self.entries[self.chosen] if self.entries else None
+        return entry if isinstance(entry, RunRow) else None
+
+    def mark(self) -> tuple[Path, Path] | None:
+        """Marks the chosen run, or takes its mark away; both runs once there are two. A third replaces the second."""
+        row = self.run
+        if row is None:
+            return None
+        if row.path in self.marks:
+            self.marks.remove(row.path)
+            return None
+        self.marks = [*self.marks[:1], row.path]
+        return (self.marks[0], self.marks[1]) if len(self.marks) == 2 else None
+
+    def _here(self) -> Entry | None:
+        return self.entries[self.chosen] if self.chosen < len(self.entries) else None
+
+    def _show(self, keep: Entry | tuple[str, str, str] | None, *, anew: bool = False) -> None:
+        if anew:
+            self._filter = Filter([row for row in self.all if row.failed] if self.failed_only else self.all)
+        rows = self._filter.narrow(self.query)
+        self.matching = len(rows)
+        self.entries = rows if self.failures is None else self._grouped(rows, self.failures)
+        self.chosen = 0 if keep is None else next((i for i, e in enumerate(self.entries) if _same(e, keep)), 0)
+
+    def _key(self, row: RunRow) -> tuple[str, str, str]:
+        if self.failures and (failure := self.failures.get(row.path)):
+            return failure.key
+        return _UNREAD if row.failed else FINE
+
+    def _grouped(self, rows: Sequence[RunRow], failures: dict[Path, Failure]) -> list[Entry]:
+        """Biggest group first; those that are not diagnosed and those that did not fail come last."""
+        known = [(row, failure) for row in rows if (failure := failures.get(row.path)) is not None]
+        entries: list[Entry] = []
+        for found in cluster(failure for _, failure in known):
+            key = known[found.members[0]][1].key
+            entries += self._group(key, found.rule, found.signature, [known[m][0] for m in found.members])
+        rest = [row for row in rows if row.path not in failures]
+        entries += self._group(_UNREAD, "not looked at yet, or not readable", "", [row for row in rest if row.failed])
+        return entries + self._group(FINE, "did not fail", "", [row for row in rest if not row.failed])
+
+    def _group(self, key: tuple[str, str, str], rule: str, signature: str, rows: Sequence[RunRow]) -> list[Entry]:
+        if not rows:
+            return []
+        folded = key in self.folded
+        return [GroupRow(key, rule, signature, len(rows), folded), *(() if folded else rows)]
+
+
+def _same(entry: Entry, wanted: Entry | tuple[str, str, str]) -> bool:
+    """Whether it is what was chosen; rows are made anew when the store is read again. Paths compare slowly, hence last."""
+    if entry is wanted:
+        return True
+    if isinstance(entry, GroupRow):
+        return entry.key == (wanted.key if isinstance(wanted, GroupRow) else wanted)
+    return isinstance(wanted, RunRow) and entry.text == wanted.text and entry.path == wanted.path

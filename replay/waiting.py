@@ -1,0 +1,51 @@
+"""What a live run hangs on: the call that has begun and not ended, or the silence since the last one. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cabtrace.model import semconv as sc
+from cabtrace.model.span import SpanState
+from replay import display
+from replay.document import Piece, Tone, words
+from replay.run import Snapshot
+
+_LONG_NS = 30 * 10**9  # by then most models have answered
+_SHORT_NS = 1_000_000_000
+_QUIET_NS = 5 * 10**9  # agents' programs pause now and then
+_KINDS = (sc.SpanKind.MODEL_CALL, sc.SpanKind.TOOL_CALL, sc.SpanKind.VERIFIER)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`what` hangs, in words; it has taken `for_ns` so far."""
+
+    what: str
+    for_ns: int
+
+    def piece(self) -> Piece:
+        """`⧗ chat #3: no answer for 42 s`."""
+        whole = self.for_ns // 10**9 * 10**9
+        return words(f"⧗ {self.what} for {display.duration(whole)}", Tone.BAD if self.for_ns >= _LONG_NS else Tone.WARN)
+
+
+def waiting_on(snapshot: Snapshot, now_ns: int) -> Waiting | None:
+    """The latest call of a live run that is still open, else how long nothing was heard. `now_ns`: Unix time."""
+    if not snapshot.live:
+        return None
+    timeline = snapshot.timeline
+    ends = {timeline.duration_ns, max(timeline.duration_ns - 1, 0)}
+    rows = {row for end in ends for row in timeline.active_at(end)}
+    spans = [span for row in rows if (span := timeline.row(row).span).state is SpanState.RUNNING and display.kind(span) in _KINDS]
+    if spans:
+        last = max(spans, key=lambda span: span.start_ns)
+        return _worth_saying(f"{display.title(last)[:40]}: no answer", now_ns - last.start_ns, _SHORT_NS)
+    calls = snapshot.calls
+    asked = calls[-1] if len(calls) else None
+    tools = asked is not None and any("tool" in reason for reason in asked.finish_reasons)
+    what = f"tools of chat #{asked.index}: nothing" if asked is not None and tools else "nothing"
+    return _worth_saying(f"{what} heard", now_ns - timeline.end_ns, _QUIET_NS)
+
+
+def _worth_saying(what: str, for_ns: int, least_ns: int) -> Waiting | None:
+    return Waiting(what, for_ns) if for_ns >= least_ns else None

@@ -1,0 +1,135 @@
+"""The list of runs as a thing that is filtered, grouped, folded and marked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cabtrace.diagnose.finding import Diagnosis, Finding, Severity
+from cabtrace.diagnose.triage import Failure
+from cabtrace.text import safe
+from replay.document import Tone
+from replay.run_list import FINE, GroupRow, RunList
+from replay.runs import Filter, RunRow, narrowed
+
+WORDS = ["codex", "claude", "fail", "pass", "rust-error", "gpt-x"]
+
+
+def row(name: str, *cells: str, failed: bool = True, error: str = "") -> RunRow:
+    return RunRow(Path(name), tuple((safe(cell), Tone.TEXT) for cell in (name, *cells)), failed=failed, error=error)
+
+
+def failure(rule: str, signature: str = "", task: str = "") -> Failure:
+    found = Finding(rule, Severity.ERROR, None, "", "It failed.")
+    return Failure((rule, task, signature), rule, signature, Diagnosis(found, (found,), 0))
+
+
+def grouped() -> RunList:
+    runs = RunList()
+    runs.take([row("a"), row("b"), row("c"), row("broken", error="not JSON"), row("fine", failed=False)])
+    runs.group({Path("a"): failure("timeout"), Path("b"): failure("loop", "shell ls"), Path("c"): failure("loop", "shell ls")})
+    return runs
+
+
+def shown(runs: RunList) -> list[str]:
+    return [
+        f"{entry.size} × {entry.rule} {entry.signature}".strip() if isinstance(entry, GroupRow) else f"  {entry.path}"
+        for entry in runs.entries
+    ]
+
+
+def test_groups_are_by_cause_and_signature_biggest_first_and_the_rest_comes_last():
+    assert shown(grouped()) == [
+        "2 × loop shell ls", "  b", "  c",
+        "1 × timeout", "  a",
+        "1 × not looked at yet, or not readable", "  broken",
+        "1 × did not fail",
+    ]  # fmt: skip
+
+
+def test_groups_fold_and_the_chosen_row_stays_in_its_group():
+    runs = grouped()
+    runs.choose(2)
+    assert runs.run is not None
+    assert runs.run.path == Path("c")
+    assert runs.fold()
+    assert shown(runs)[:2] == ["2 × loop shell ls", "1 × timeout"]
+    assert (runs.chosen, runs.run) == (0, None)
+    assert runs.fold()
+    assert shown(runs)[1:3] == ["  b", "  c"]
+    runs.choose(len(runs.entries) - 1)
+    assert runs.fold(closed=False)
+    assert shown(runs)[-1] == "  fine"
+    assert FINE not in runs.folded
+    runs.group(None)
+    assert not runs.fold()
+    assert len(runs.entries) == 5
+
+
+def test_the_filter_counts_within_groups():
+    runs = grouped()
+    runs.find("c")
+    assert shown(runs) == ["1 × loop shell ls", "  c"]
+    assert runs.matching == 1
+    runs.find("")
+    assert len(runs.entries) == 8
+
+
+def test_two_marks_make_a_pair_a_third_replaces_the_second_and_a_mark_can_be_taken_away():
+    runs = RunList()
+    runs.take([row(name) for name in "abcd"])
+    assert runs.mark() is None
+    runs.move(1)
+    assert runs.mark() == (Path("a"), Path("b"))
+    runs.move(1)
+    assert runs.mark() == (Path("a"), Path("c"))
+    assert runs.marks == [Path("a"), Path("c")]
+    runs.move(-2)
+    assert runs.mark() is None
+    assert runs.marks == [Path("c")]
+
+
+def test_the_chosen_run_stays_chosen_while_the_list_grows_once_the_user_has_moved():
+    runs = RunList()
+    runs.take([row("b")])
+    runs.take([row("a"), row("b")])
+    assert runs.run is not None
+    assert runs.run.path == Path("a")
+    runs.move(1)
+    runs.take([row("0"), row("a"), row("b")])
+    assert runs.run.path == Path("b")
+
+
+def test_an_empty_list_takes_every_key():
+    runs = RunList()
+    runs.move(5)
+    runs.find("x")
+    runs.toggle_failed()
+    runs.group({})
+    assert runs.mark() is None
+    assert not runs.fold()
+    assert runs.run is None
+
+
+rows_strategy = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), max_size=12)
+
+
+@given(rows_strategy, st.lists(st.text("adefgilpsux-cot ", max_size=1), max_size=10))
+def test_typing_letter_by_letter_leaves_what_the_whole_query_leaves(texts: list[list[str]], letters: list[str]):
+    rows = [row(str(number), *cells) for number, cells in enumerate(texts)]
+    typed = Filter(rows)
+    query = ""
+    for letter in letters:
+        query += letter
+        assert list(typed.narrow(query)) == narrowed(rows, query)
+    for end in range(len(query), -1, -1):
+        assert list(typed.narrow(query[:end])) == narrowed(rows, query[:end])
+
+
+@pytest.mark.parametrize("query", ["RUST", "claude gpt-x", "clgp"])
+def test_the_filter_looks_at_every_cell(query: str):
+    rows = [row("1", "Claude", "gpt-x", "rust-error")]
+    assert narrowed(rows, query) == (rows if query != "clgp" else [])
