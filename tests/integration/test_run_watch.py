@@ -79,10 +79,11 @@ def test_a_call_that_hangs_is_named_and_the_cell_goes_on_in_the_background(cells
     with watching(cells, LOOK, fault(MEND, hang_s=30.0, times=1), says(DONE)) as app:
         app.wait_for(b": no answer for", PATIENCE_S)
         assert "chat #2" in plain(app)
-        app.send(b"q", quiet_s=0.5)
+        app.send(b"q", quiet_s=0.1)
         app.wait_for(b"still running")
-        app.send(b"\x1b", quiet_s=0.7)
-        app.send(b"q", quiet_s=0.5)
+        app.send(b"\x1b", quiet_s=0.1)
+        time.sleep(0.8)  # on its own: an escape right before a letter is that letter with alt
+        app.send(b"q", quiet_s=0.1)
         app.send(b"b")
         assert app.wait() == 0
         run = only_run(cells)
@@ -97,7 +98,7 @@ def test_a_call_that_hangs_is_named_and_the_cell_goes_on_in_the_background(cells
 def test_a_tool_that_hangs_is_a_silence(cells: Cells):
     with watching(cells, LOOK, "sleep 60", says(DONE)) as app:
         app.wait_for(b"tools of chat #2: nothing heard for", PATIENCE_S)
-        app.send(b"q", quiet_s=0.5)
+        app.send(b"q", quiet_s=0.1)
         app.send(b"s")
         assert app.wait(PATIENCE_S) == 3
 
@@ -106,7 +107,7 @@ def test_it_can_be_stopped_and_its_records_are_finished(cells: Cells):
     with watching(cells, "sleep 90", says(DONE)) as app:
         app.wait_for(b"LIVE", PATIENCE_S)
         app.settle(0.5)
-        app.send(b"q", quiet_s=0.5)
+        app.send(b"q", quiet_s=0.1)
         app.wait_for(b"still running")
         app.send(b"s")
         assert app.wait(PATIENCE_S) == 3
