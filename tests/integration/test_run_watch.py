@@ -76,7 +76,7 @@ def test_it_is_followed_to_its_end_and_the_report_comes_after_the_replay(cells: 
 
 
 def test_a_call_that_hangs_is_named_and_the_cell_goes_on_in_the_background(cells: Cells):
-    with watching(cells, LOOK, fault(MEND, hang_s=30.0, times=1), says(DONE)) as app:
+    with watching(cells, LOOK, fault(MEND, hang_s=90.0, times=1), says(DONE)) as app:
         app.wait_for(b": no answer for", PATIENCE_S)
         assert "chat #2" in plain(app)
         app.send(b"q", quiet_s=0.1)
