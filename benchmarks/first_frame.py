@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GOAL_S = 0.7
-_ENTRY = "import sys, pathlib; from replay.tui.app import run_app; sys.exit(run_app(*map(pathlib.Path, sys.argv[1:])))"
+_ENTRY = "import sys, pathlib; from replay.start import run_app; sys.exit(run_app(*map(pathlib.Path, sys.argv[1:])))"
 
 
 def first_frame_s(argv: list[str], columns: int = 120, rows: int = 40, timeout_s: float = 20.0) -> float:

@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks._big_runs import build_run
 from benchmarks._timing import percentile, row
 
-_ENTRY = "import sys, pathlib; from replay.tui.app import run_app; sys.exit(run_app(*map(pathlib.Path, sys.argv[1:])))"
+_ENTRY = "import sys, pathlib; from replay.start import run_app; sys.exit(run_app(*map(pathlib.Path, sys.argv[1:])))"
 _QUIET_S = 0.04
 
 

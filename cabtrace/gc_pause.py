@@ -8,12 +8,17 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def gc_paused() -> Iterator[None]:
-    """No cyclic collection meanwhile; as it was before afterwards. Records have no cycles, so that nothing is kept longer."""
+def gc_paused(*, freeze: bool = False) -> Iterator[None]:
+    """No cyclic collection meanwhile; as it was before afterwards. Records have no cycles, so that nothing is kept longer.
+
+    `freeze`: what is alive afterwards stays until the process ends, so that no collection looks at it again.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if freeze:
+            gc.freeze()
         if was_enabled:
             gc.enable()

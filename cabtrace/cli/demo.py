@@ -67,7 +67,7 @@ def command(store: Path, speed: float, replay: bool) -> int:
         return EXIT_HARNESS
     failing = results[-1]
     if replay and sys.stdout.isatty() and sys.stdin.isatty():
-        from replay.tui.app import run_app
+        from replay.start import run_app
 
         run_app(store, failing.path)
     else:

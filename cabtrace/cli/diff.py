@@ -51,13 +51,13 @@ def command(left: str | None, right: str | None, against_passing: str, tui: bool
     if tui:
         return _show(store, one, other, as_json=as_json)
     a, b = RunView(one), RunView(other)
-    with gc_paused():
+    with gc_paused(freeze=True):
         comparison = compare(a, b)
-    if as_json:
-        out.print_json(as_record(a, b, comparison))
-        return 0
-    for line in tell(a, b, comparison, store):
-        out.say(line)
+        if as_json:
+            out.print_json(as_record(a, b, comparison))
+        else:
+            for line in tell(a, b, comparison, store):
+                out.say(line)
     return 0
 
 
@@ -71,7 +71,7 @@ def _show(store: Path, left: Path, right: Path, *, as_json: bool) -> int:
         raise UsageError("--tui and --json exclude each other.")
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise UsageError("--tui needs a terminal.", hint="Without it the comparison is printed.")
-    from replay.tui.app import run_app
+    from replay.start import run_app
 
     return run_app(store, left, against=right)
 

@@ -82,7 +82,7 @@ def command(
             raise UsageError("Without a terminal, RUN must be named.", hint="`cabtrace ls` lists them; @last is the latest.")
         _print_story(path, place)
         return 0
-    from replay.tui.app import run_app
+    from replay.start import run_app
 
     return run_app(store, path, place=place, keymap=keymap)
 

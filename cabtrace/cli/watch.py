@@ -30,7 +30,7 @@ def watch_cell(spec: CellSpec, task_dir: Path, plugin_files: tuple[Path, ...]) -
     child = Child(argv, rest, env={**os.environ, "CABTRACE_ENDPOINT": spec.endpoint})
     run = _wait_for_run(child)
     if run is not None:
-        from replay.tui.app import run_app
+        from replay.start import run_app
 
         run_app(spec.store, run, child=child)
     return _end(child, run, spec.store)

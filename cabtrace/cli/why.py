@@ -36,13 +36,13 @@ def command(run: str, store: Path, as_json: bool) -> None:
     from cabtrace.store.reader import RunView
 
     view = RunView(find_run(store, run))
-    with gc_paused():
+    with gc_paused(freeze=True):
         diagnosis = diagnose(view, plugin_rules())
-    if as_json:
-        out.print_json(as_record(view, diagnosis, store))
-        return
-    for line in tell(view, diagnosis, store):
-        out.say(line)
+        if as_json:
+            out.print_json(as_record(view, diagnosis, store))
+            return
+        for line in tell(view, diagnosis, store):
+            out.say(line)
 
 
 def tell(view: RunView, diagnosis: Diagnosis, store: Path) -> Iterator[str]:

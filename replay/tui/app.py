@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import time
@@ -17,7 +18,7 @@ from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
-from cabtrace.errors import EXIT_HARNESS, CabtraceError
+from cabtrace.errors import CabtraceError
 from replay.tui.jobs import JobApp
 from replay.tui.keys import shown_keys
 from replay.tui.screens.opening import OpeningScreen
@@ -162,6 +163,8 @@ class ReplayApp(JobApp):
             self.switch_screen(screen)
         else:
             self.push_screen(screen)  # Textual cannot switch away from its first screen
+        # What a run needs stays as long as it is shown; a collection that looks through all of it would make a key wait.
+        self.call_after_refresh(gc.freeze)
 
     def on_opening_screen_failed(self, message: OpeningScreen.Failed) -> None:
         """Says so in the list that it was chosen from; without one the app has nothing to show."""
@@ -214,28 +217,3 @@ def _first_screen(run: Path | None, place: Place | None, against: Path | None) -
     from replay.tui.screens.compare_opening import CompareOpeningScreen
 
     return CompareOpeningScreen(run, against)
-
-
-def run_app(
-    store: Path,
-    run: Path | None = None,
-    *,
-    place: Place | None = None,
-    against: Path | None = None,
-    child: Child | None = None,
-    keymap: Path | None = None,
-) -> int:
-    """Runs the app on this terminal; the exit code. `keymap` is a file; without it the user's own counts, if there is one.
-
-    Raises NotARunError, SchemaTooNewError, or UsageError for the place or the keymap.
-    """
-    from replay.tui.keymap import default_keymap_path, load_keymap
-
-    keys = load_keymap(keymap) if keymap is not None else load_keymap(default_keymap_path(), optional=True)
-    app = ReplayApp(store, run, place=place, against=against, child=child, keymap=keys)
-    ended = app.run()
-    if app.failure is not None:
-        raise app.failure
-    if ended is None and app.return_code:  # it crashed: Textual has printed why, after it restored the terminal
-        return EXIT_HARNESS
-    return ended or 0

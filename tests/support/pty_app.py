@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
-REPLAY = "import sys, pathlib; from replay.tui.app import run_app; sys.exit(run_app(*map(pathlib.Path, sys.argv[1:])))"
+REPLAY = "import sys, pathlib; from replay.start import run_app; sys.exit(run_app(*map(pathlib.Path, sys.argv[1:])))"
 
 
 class PtyApp:

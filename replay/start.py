@@ -1,0 +1,40 @@
+"""Starting the app. Its imports are most of the time until the first frame, so they are made here, with the collector at rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cabtrace.errors import EXIT_HARNESS
+from cabtrace.gc_pause import gc_paused
+
+if TYPE_CHECKING:
+    from replay.child import Child
+    from replay.places import Place
+
+
+def run_app(
+    store: Path,
+    run: Path | None = None,
+    *,
+    place: Place | None = None,
+    against: Path | None = None,
+    child: Child | None = None,
+    keymap: Path | None = None,
+) -> int:
+    """Runs the app on this terminal; the exit code. `keymap` is a file; without it the user's own counts, if there is one.
+
+    Raises NotARunError, SchemaTooNewError, or UsageError for the place or the keymap.
+    """
+    with gc_paused(freeze=True):
+        from replay.tui.app import ReplayApp
+        from replay.tui.keymap import default_keymap_path, load_keymap
+
+    keys = load_keymap(keymap) if keymap is not None else load_keymap(default_keymap_path(), optional=True)
+    app = ReplayApp(store, run, place=place, against=against, child=child, keymap=keys)
+    ended = app.run()
+    if app.failure is not None:
+        raise app.failure
+    if ended is None and app.return_code:  # it crashed: Textual has printed why, after it restored the terminal
+        return EXIT_HARNESS
+    return ended or 0
