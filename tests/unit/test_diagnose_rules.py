@@ -113,6 +113,19 @@ def test_a_call_that_failed_to_the_end_is_named_by_how(attributes: dict[str, Any
     assert diagnose(run).cause.rule == rule
 
 
+@pytest.mark.parametrize(("tools", "rule"), [(("shell",), "key_refused"), ((), "agent_error")])
+def test_an_answer_beside_the_conversation_is_not_getting_over_a_failure(tools: tuple[str, ...], rule: str) -> None:
+    """An agent that asks for its session's title at the same time; one that never offers tools asks nothing beside."""
+    bodies = {"c1": CallBody(input_messages=[], tool_names=tools), "c2": CallBody(input_messages=[])}
+    run = PlainRun(
+        header(cause=Cause.AGENT_ERROR, exit_code=1),
+        [call(1, 0, 5, error="401", **{sc.HTTP_STATUS: 401}), call(2, 6, 9)],
+        bodies,
+    )
+
+    assert diagnose(run).cause.rule == rule
+
+
 def test_what_the_agent_broke_off_itself_is_no_failure_of_the_model() -> None:
     run = PlainRun(recorded=[call(1, 0, 5), call(2, 10, 20, error="agent_disconnected")])
 

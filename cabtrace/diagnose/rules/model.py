@@ -18,6 +18,7 @@ _OVERFLOW = re.compile(
     r"context[_ ](?:length|window)|maximum context|too many tokens|prompt is too long|input is too long", re.IGNORECASE
 )
 _STORM = 3
+_MOST_BESIDE = 3
 _LABELS = {
     "rate_limited": "the endpoint said that there were too many requests (429)",
     "key_refused": "the endpoint refused the key",
@@ -53,7 +54,7 @@ def failing_calls(run: Evidence) -> Iterator[Finding]:
     failed = [c for c in run.calls if c.error and c.error not in ("cancelled", "agent_disconnected")]
     if not failed:
         return
-    tail = _tail(run.calls)
+    tail = _tail(run)
     yield from _end_of_run(run, tail)
     if got_over := [c for c in failed if c not in tail]:
         labels = Counter(label(c) for c in got_over).most_common()
@@ -62,14 +63,26 @@ def failing_calls(run: Evidence) -> Iterator[Finding]:
         yield Finding("model_retries", Severity.INFO, got_over[0].started_ns, got_over[0].call_id, sentence)
 
 
-def _tail(calls: Sequence[ModelCall]) -> list[ModelCall]:
-    """The failed calls after the last one that was answered."""
+def _tail(run: Evidence) -> list[ModelCall]:
+    """The failed calls after the last one that was answered, not counting answers beside the conversation."""
     found: list[ModelCall] = []
-    for call in reversed(calls):
-        if not call.error:
+    beside = 0
+    for call in reversed(run.calls):
+        if call.error:
+            found.append(call)
+        elif beside < _MOST_BESIDE and _is_beside(run, call):
+            beside += 1
+        else:
             break
-        found.append(call)
+    if beside and not any(run.body(c.call_id).tool_names for c in found):
+        return []  # it is no agent that offers tools, so those answers were its conversation
     return [c for c in reversed(found) if c.error not in ("cancelled", "agent_disconnected")]
+
+
+def _is_beside(run: Evidence, call: ModelCall) -> bool:
+    """Whether an agent asked this without its tools, as for the title of a session, at the same time as for its work."""
+    body = run.body(call.call_id)
+    return body.input_messages is not None and not body.tool_names
 
 
 def _end_of_run(run: Evidence, tail: list[ModelCall]) -> Iterator[Finding]:
