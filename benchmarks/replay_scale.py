@@ -1,10 +1,11 @@
 """Replaying very large runs: first frame, memory, keys, and search, in a pseudo-terminal as a user has it.
 
-    python -m benchmarks.replay_scale [--turns 50000] [--scratch FOLDER] [--peer "mini-extra inspector FILE"]
+    python -m benchmarks.replay_scale [--turns 50000] [--scratch FOLDER] [--terminal-mb 200]
+    python -m benchmarks.replay_scale --only-peers --peer "mini-extra inspector FILE" [--peer "tv ui"]
 
 A run of 1,000,000 spans and 50,000 model calls, then one of 200,001 spans (100,000 steps). Each is opened without its index and
-then with it. A key's time is that of the processor, from the key to the end of what it draws, beside wall time: on a machine that
-does other work only the former tells anything.
+then with it; the first has a terminal recording as well, if its size is given. A key's time is that of the processor, from the
+key to the end of what it draws, beside wall time: on a machine that does other work only the former tells anything.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from pathlib import Path
 
 from benchmarks._big_runs import build_run
 from benchmarks._timing import percentile, row
+from tests.support.casts import write_cast
 
 _ENTRY = "import sys, pathlib; from replay.start import run_app; sys.exit(run_app(*map(pathlib.Path, sys.argv[1:])))"
 _QUIET_S = 0.04
+_BUSY_S = 0.1  # of processor time in two seconds
+_SEED, _RATE_HZ = 20_260_617, 20.0  # so that a long recording is about as long as the run
 
 
 class Terminal:
@@ -55,6 +59,15 @@ class Terminal:
         """Until nothing more is painted."""
         while select.select([self._master], [], [], quiet_s)[0]:
             os.read(self._master, 65536)
+
+    def rest(self, timeout_s: float = 300.0) -> None:
+        """Until it does nothing in the background either."""
+        until_s, cpu_s = time.perf_counter() + timeout_s, -1.0
+        while self.cpu_s() - cpu_s > _BUSY_S and time.perf_counter() < until_s:
+            cpu_s, pause_s = self.cpu_s(), time.perf_counter() + 2.0
+            while (left_s := pause_s - time.perf_counter()) > 0:
+                if select.select([self._master], [], [], left_s)[0]:
+                    os.read(self._master, 65536)
 
     def press(self, key: bytes) -> tuple[float, float]:
         """Wall and processor milliseconds until what the key paints is there."""
@@ -92,7 +105,8 @@ def measure(run: Path, *, first_goal: str, memory_goal: str, presses: int) -> No
         shown_s, cpu_s = terminal.until(b"execute_tool", b"agent.turn", b"chat #"), terminal.cpu_s()
         row(f"first frame, {name}", f"{shown_s:.2f} s", goal)
         row(f"  processor time until then, {name}", f"{cpu_s:.2f} s")
-        terminal.settle()
+        terminal.rest()
+        row(f"  processor time until all is read, {name}", f"{terminal.cpu_s():.2f} s")
         row(f"  resident (at most), {name}", "{} ({}) MB".format(*terminal.memory_mb()), memory_goal)
         if name == "indexed":
             _keys(terminal, presses)
@@ -120,40 +134,54 @@ def _press_many(terminal: Terminal, what: str, key: bytes, presses: int) -> None
         row(f"{what}, {kind}, p50 / p99", shown, "goal p99 <= 50 ms" if kind == "processor" else "")
 
 
-def measure_peer(command: str, presses: int) -> None:
+def measure_peer(command: str, presses: int, *, word: bytes, keys: str) -> None:
+    """`keys` open the trajectory from what is shown first."""
+    print(f"\npeer: {command}", flush=True)
     terminal = Terminal(shlex.split(command))
-    row("peer: first paint", f"{terminal.until(b'Step', b'step', b'span'):.2f} s")
-    terminal.settle(2.0)
-    row("peer: resident (at most)", "{} ({}) MB".format(*terminal.memory_mb()))
-    _press_many(terminal, "peer: step", b"\x1b[C", presses)
+    row("first paint", f"{terminal.until(word):.2f} s")
+    terminal.settle()
+    row("  processor time until then", f"{terminal.cpu_s():.2f} s")
+    for key in keys.encode().decode("unicode_escape"):
+        began_s, cpu_s = time.perf_counter(), terminal.cpu_s()
+        terminal.press(key.encode())
+        terminal.settle(3.0)
+        row(f"  after {key!r}, wall", f"{time.perf_counter() - began_s - 3.0:.2f} s")
+        row(f"  after {key!r}, processor", f"{terminal.cpu_s() - cpu_s:.2f} s")
+    row("  resident (at most)", "{} ({}) MB".format(*terminal.memory_mb()))
+    _press_many(terminal, "step", b"\x1b[C", presses)
+    _press_many(terminal, "row below", b"j", presses)
+    row("  resident (at most), afterwards", "{} ({}) MB".format(*terminal.memory_mb()))
     terminal.end()
 
 
+def measure_runs(scratch: Path, turns: int, presses: int, terminal_mb: int) -> None:
+    print(f"\n{turns * 20 + 1:,} spans, {turns:,} calls, {terminal_mb} MB terminal", flush=True)
+    run = build_run(scratch, turns, tools=3, quiet=15)
+    if terminal_mb:
+        write_cast(run / "terminal.cast", terminal_mb * 1_000_000, seed=_SEED, rate_hz=_RATE_HZ)
+    measure(run, first_goal="goal <= 1 s", memory_goal="goal <= 400 MB", presses=presses)
+    print(f"\n{turns * 4 + 1:,} spans, steps", flush=True)
+    run = build_run(scratch, turns * 2, tools=1, quiet=0)
+    measure(run, first_goal="goal <= 0.5 s", memory_goal="goal <= 150 MB", presses=presses)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=50_000)
     parser.add_argument("--scratch", type=Path)
     parser.add_argument("--presses", type=int, default=200)
-    parser.add_argument("--peer", help="a command that opens the same trajectory")
+    parser.add_argument("--terminal-mb", type=int, default=0, help="a terminal recording of that size in the first run")
+    parser.add_argument("--peer", action="append", default=[], help="a command that opens the same trajectory; repeatable")
+    parser.add_argument("--peer-word", default="Step", help="what its first paint shows")
+    parser.add_argument("--peer-keys", default="", help="keys that open the trajectory from there")
+    parser.add_argument("--only-peers", action="store_true")
     options = parser.parse_args()
     scratch = options.scratch or Path(tempfile.mkdtemp(prefix="cabtrace-scale-"))
     try:
-        for title, turns, tools, quiet, goals in (
-            (
-                f"{options.turns * 20 + 1:,} spans, {options.turns:,} calls",
-                options.turns,
-                3,
-                15,
-                ("goal <= 1 s", "goal <= 400 MB"),
-            ),
-            (f"{options.turns * 4 + 1:,} spans, steps", options.turns * 2, 1, 0, ("goal <= 0.5 s", "goal <= 150 MB")),
-        ):
-            print(f"\n{title}", flush=True)
-            run = build_run(scratch, turns, tools=tools, quiet=quiet)
-            measure(run, first_goal=goals[0], memory_goal=goals[1], presses=options.presses)
-        if options.peer:
-            print("\npeer", flush=True)
-            measure_peer(options.peer, options.presses)
+        if not options.only_peers:
+            measure_runs(scratch, options.turns, options.presses, options.terminal_mb)
+        for command in options.peer:
+            measure_peer(command, options.presses, word=options.peer_word.encode(), keys=options.peer_keys)
     finally:
         if options.scratch is None:
             shutil.rmtree(scratch)

@@ -25,8 +25,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks._casts import write_cast  # noqa: E402 - run as a file, the repository is not on the path
 from benchmarks._timing import PYTHON, percentile, row  # noqa: E402
+from tests.support.casts import write_cast  # noqa: E402 - run as a file, the repository is not on the path
 
 SEED = 20_261_122
 PLAYED_S = 10.0

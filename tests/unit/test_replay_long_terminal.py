@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._casts import write_cast
 from cabtrace.store import cast_index, layout
 from replay import screen
 from replay.run import ReplayRun
@@ -17,6 +16,7 @@ from replay.sources import on_screen
 from replay.tapes import index_tape
 from replay.tui.screens import replay as replay_screen
 from replay.tui.widgets.terminal_pane import TerminalPane
+from tests.support.casts import write_cast
 from tests.support.pilot import Driver, drive
 from tests.support.sample_run import build_sample_run
 

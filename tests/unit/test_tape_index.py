@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._casts import write_cast
 from cabtrace.store import cast_index, layout
 from cabtrace.store.cast_index import load_columns
 from cabtrace.store.cast_log import CastLog
@@ -17,6 +16,7 @@ from replay import tape_index
 from replay.engine import engine_version, make_engine
 from replay.screen import TerminalTape
 from replay.tapes import keep_tape, make_tape
+from tests.support.casts import write_cast
 
 pytest.importorskip("pyghostty", reason="the VT engine has no wheel for this platform")
 SIZE = 300_000
