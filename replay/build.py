@@ -22,6 +22,8 @@ _AFTER_NS = 7 * 24 * 3_600 * 10**9
 _FOREVER = 2**63 - 1
 _AT_ONCE = 50_000
 _CONTAINER = KIND_CODES[sc.SpanKind.CONTAINER]
+#: Spans below one, and levels, from which on they are told of: few programs do that on purpose.
+WIDE_FROM, DEEP_FROM = 500_000, 1_000
 
 
 def build_columns(
@@ -211,16 +213,26 @@ def _calls(facts: OrderedFacts) -> tuple[dict[str, Column], tuple[int | None, in
 
 def _sentences(facts: OrderedFacts, forest: Forest, backwards: int, strays: int) -> Iterator[str]:
     if count := forest.marked[1]:
-        yield f"{count} spans name a parent that was not recorded; they are shown under the root."
+        yield (
+            _told(count, "span names a parent that was", "spans name a parent that was") + " not recorded; shown under the root."
+        )
     if count := forest.marked[2]:
-        yield f"{count} spans are their own ancestors; the circle is cut and shown under the root."
+        yield _told(count, "circle", "circles") + " of spans that are their own ancestors; cut, and shown under the root."
     if count := forest.marked[3]:
-        yield f"{count} spans have the id of another span."
+        yield _told(count, "span has", "spans have") + " the id of another span."
     if forest.roots > 1:
-        yield f"The trace has {forest.roots} roots instead of one."
+        yield f"The trace has {forest.roots:,} roots instead of one."
     if backwards:
-        yield f"{backwards} spans end before they start; they are shown without a length."
+        yield _told(backwards, "span ends before it starts", "spans end before they start") + "; shown without a length."
     if strays:
-        yield f"{strays} spans lie far outside of the run's time; they are shown at its edge."
+        yield _told(strays, "span lies", "spans lie") + " far outside of the run's time; shown at its edge."
     if count := sum(flags & ABORTED != 0 for flags in facts.flags):
-        yield f"{count} spans never ended, because the recorder died."
+        yield _told(count, "span", "spans") + " never ended, because the recorder died."
+    if (deepest := max(forest.depth, default=0)) >= DEEP_FROM:
+        yield f"Spans are {deepest:,} levels deep in each other; what lies deep is shown without a further indent."
+    if (count := forest.widest) >= WIDE_FROM:
+        yield f"{count:,} spans are right below one and the same."
+
+
+def _told(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

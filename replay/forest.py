@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import accumulate
+from operator import sub
 from typing import TYPE_CHECKING, Final
 
 from cabtrace.model import semconv as sc
@@ -38,13 +39,14 @@ class Forest:
     """Rows in tree order, as columns. `span`: place of the span (a group's first); `group`: spans folded into a row, else 0.
 
     `parent` is a row or -1; `end` is the row after the last one below; `mark` a place in `MARKS`. `marked` counts those.
+    `widest`: the most spans that are right below one.
     """
 
     def __init__(self) -> None:
         self.span, self.depth, self.parent, self.end, self.group = (array("i") for _ in range(5))
         self.mark = array("B")
         self.marked = [0] * len(MARKS)
-        self.roots = 0
+        self.roots = self.widest = 0
 
     def add(self, span: int, depth: int, parent: int, group: int, mark: int) -> int:
         """The next row; nothing is below it yet."""
@@ -65,6 +67,7 @@ def build_forest(facts: OrderedFacts) -> Forest:
     forest.marked = [marks.count(mark) for mark in range(len(MARKS))]
     forest.roots = len(roots)
     first, children = _children(parents)
+    forest.widest = max(map(sub, first[1:], first), default=0)
     quiet = _quiet_leaves(facts, first)
     # A span, `_CLOSE`, or of a group where its members begin among the children, as -2 and below, over how many they are.
     stack: list[int] = roots[::-1]

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from replay.timeline import Timeline
 
 Stretch = tuple[int, int]
 _CELLS_KEPT = 512
+_ASK_EVERY = 1_000
+_MOST_STRETCHES = 10_000
 
 
 class PathOverlay:
     """Stretches are offsets from the start of the run, in ns."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        """Works it out; takes a while for a large run."""
+    def __init__(self, timeline: Timeline, stop: Callable[[], bool] = lambda: False) -> None:
+        """Works it out; takes a while for a large run. Once `stop` says so it is no more than a part."""
         self._duration_ns = timeline.duration_ns
         rows, starts, ends = array("i"), array("q"), array("q")
-        for row, start, end in _sections(timeline):
+        for row, start, end in _sections(timeline, stop):
             rows.append(row)
             starts.append(start)
             ends.append(end)
@@ -37,17 +39,26 @@ class PathOverlay:
 
     def of(self, row: int, end_row: int) -> list[Stretch]:
         """The stretches of the rows from `row` up to `end_row`."""
+        return [(self._starts[place], self._ends[place]) for place in self._places(row, end_row)]
+
+    def _places(self, row: int, end_row: int) -> Sequence[int]:
         first = bisect_left(self._by_row, row, key=self._rows.__getitem__)
         last = bisect_left(self._by_row, end_row, key=self._rows.__getitem__)
-        return [(self._starts[place], self._ends[place]) for place in self._by_row[first:last]]
+        return self._by_row[first:last]
 
     def cells(self, row: int, end_row: int, width: int) -> tuple[set[int], set[int]]:
-        """The cells of the rows' stretches, as `cells` has them; kept, as a closed row may stand for very many."""
+        """The cells of the rows' stretches, as `cells` has them; kept, as a closed row may stand for very many.
+
+        Of more than some ten thousand only so many are looked at, each for those beside it.
+        """
         key = row, end_row, width
         if key not in self._cells:
             if len(self._cells) >= _CELLS_KEPT:
                 self._cells.clear()
-            self._cells[key] = cells(self.of(row, end_row), self._duration_ns, width)
+            places = self._places(row, end_row)
+            each = len(places) // _MOST_STRETCHES + 1
+            stretches = [(self._starts[place], self._ends[place]) for place in places[::each]]
+            self._cells[key] = cells(stretches, self._duration_ns, width, each=each)
         return self._cells[key]
 
     def row_at(self, offset_ns: int) -> int | None:
@@ -56,7 +67,7 @@ class PathOverlay:
         return self._rows[place] if place >= 0 and offset_ns < self._ends[place] else None
 
 
-def _sections(timeline: Timeline) -> Iterator[tuple[int, int, int]]:
+def _sections(timeline: Timeline, stop: Callable[[], bool]) -> Iterator[tuple[int, int, int]]:
     """Row, start and end of each, by the rules of `cabtrace.diagnose.critical_path`, but from columns: no span is looked at."""
     starts, stops = timeline.columns.row_start, timeline.columns.row_stop
     root = min(timeline.roots(), key=lambda row: (starts[row], row), default=None)
@@ -65,20 +76,39 @@ def _sections(timeline: Timeline) -> Iterator[tuple[int, int, int]]:
         row, low, high = stack.pop()
         cursor = high
         # Sorted by end: from the last one backwards, each must end before its successor starts.
-        for child in sorted(timeline.children(row), key=lambda child: (stops[child], starts[child]), reverse=True):
+        for seen, child in enumerate(_last_first(timeline, row, stop)):
+            if seen % _ASK_EVERY == 0 and stop():
+                return
             start, end = max(starts[child], low), min(stops[child], high)
             if end > cursor or end <= start:
                 continue
             if cursor > end:
                 yield row, end, cursor
-            stack.append((child, start, end))
+            if timeline.end_row(child) > child + 1:
+                stack.append((child, start, end))
+            else:
+                yield child, start, end
             cursor = start
         if cursor > low:
             yield row, low, cursor
 
 
-def cells(stretches: Sequence[Stretch], duration_ns: int, width: int) -> tuple[set[int], set[int]]:
-    """The cells that stretches touch, of `width` for the whole run, and those of them that they cover by half or more."""
+def _last_first(timeline: Timeline, row: int, stop: Callable[[], bool]) -> Sequence[int]:
+    """What is below a row, the last to end first; of these, the one that is the later row. Nothing once `stop` says so."""
+    below = array("i")
+    for child in timeline.children(row):  # a million of them take seconds
+        if not len(below) % _ASK_EVERY and stop():
+            return ()
+        below.append(child)
+    below.reverse()
+    return sorted(below, key=timeline.columns.row_stop.__getitem__, reverse=True)
+
+
+def cells(stretches: Sequence[Stretch], duration_ns: int, width: int, *, each: int = 1) -> tuple[set[int], set[int]]:
+    """The cells that stretches touch, of `width` for the whole run, and those of them that they cover by half or more.
+
+    `each`: how many stretches like it one stands for.
+    """
     shares: dict[int, int] = {}
     if duration_ns <= 0 or width <= 0:
         return set(), set()
@@ -88,4 +118,4 @@ def cells(stretches: Sequence[Stretch], duration_ns: int, width: int) -> tuple[s
         for cell in range(first, last):
             covered = min(end * width, (cell + 1) * duration_ns) - max(start * width, cell * duration_ns)
             shares[cell] = shares.get(cell, 0) + covered
-    return set(shares), {cell for cell, share in shares.items() if 2 * share >= duration_ns}
+    return set(shares), {cell for cell, share in shares.items() if 2 * each * share >= duration_ns}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from replay.screen import TerminalTape
 
 _BODIES_KEPT = 64
-_REST_FROM = 20_000  # rows
+_REST_FROM = 2_000  # rows
 _REST = 4  # times as long as it took to put the rows of a growing run in order
 
 

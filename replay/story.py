@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from cabtrace.text import SafeText, safe
 from replay import display
@@ -17,6 +18,7 @@ from replay.run import ReplayRun, Snapshot
 from replay.timeline import Row
 
 _INDENT_MOST = 12
+_ABOVE_MOST = 40
 
 
 def tell(run: ReplayRun, *, width: int = 100, patch: bool = True, found: Found | None = None) -> Iterator[SafeText]:
@@ -88,7 +90,9 @@ def _moment(snapshot: Snapshot, found: Found) -> Iterator[Line]:
     timeline = snapshot.timeline
     yield heading(f"At {display.clock(found.offset_ns)}")
     focus = timeline.focus_at(found.offset_ns) if found.row is None else found.row
-    rows = [] if focus is None else [focus, *timeline.ancestors(focus)]
+    rows = [] if focus is None else [focus, *islice(timeline.ancestors(focus), _ABOVE_MOST)]
+    if rows and (above := max(timeline.row(rows[-1]).depth, 0)):
+        yield line(words(f"… {above:,} levels above", Tone.DIM))
     for row in map(timeline.row, reversed(rows)):
         state, tone = display.state_words(row.span)
         yield line(words("  " * min(row.depth, _INDENT_MOST)), words(display.title(row.span)), words(f"  {state}", tone))

@@ -6,13 +6,13 @@ It is made of columns (see `replay.columns`): a span is looked up when it is sho
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
 from cabtrace.model.span import SpanRecord
-from cabtrace.store.span_facts import ODD_ID, id_number
+from cabtrace.store.span_facts import ABORTED, ODD_ID, PENDING, id_number
 from cabtrace.store.span_order import facts_of
 from replay.build import build_columns
 from replay.columns import Columns, Summary
@@ -189,6 +189,14 @@ class Timeline:
     def active_at(self, offset_ns: int) -> list[int]:
         """Span rows running at that instant, by start."""
         return [self.ranked(rank) for rank in self._running.stab(offset_ns)]
+
+    def last_open(self, kinds: Set[int]) -> int | None:
+        """The place of the last span to start, of those of some kinds (see `KIND_CODES`), that has begun and not ended."""
+        return next((place for place in reversed(self._open) if self.columns.span_kind[place] in kinds), None)
+
+    @cached_property
+    def _open(self) -> Sequence[int]:
+        return [place for place, flags in enumerate(self.columns.span_flags) if flags & PENDING and not flags & ABORTED]
 
     def focus_at(self, offset_ns: int) -> int | None:
         """The span that started last of those running, i.e. what was going on; else the last that had started."""

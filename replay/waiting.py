@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.span import SpanState
+from cabtrace.store.span_facts import KIND_CODES
 from replay import display
 from replay.document import Piece, Tone, words
 from replay.run import Snapshot
@@ -13,7 +13,7 @@ from replay.run import Snapshot
 _LONG_NS = 30 * 10**9  # by then most models have answered
 _SHORT_NS = 1_000_000_000
 _QUIET_NS = 5 * 10**9  # agents' programs pause now and then
-_KINDS = (sc.SpanKind.MODEL_CALL, sc.SpanKind.TOOL_CALL, sc.SpanKind.VERIFIER)
+_KINDS = frozenset(KIND_CODES[kind] for kind in (sc.SpanKind.MODEL_CALL, sc.SpanKind.TOOL_CALL, sc.SpanKind.VERIFIER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,8 @@ def waiting_on(snapshot: Snapshot, now_ns: int) -> Waiting | None:
     if not snapshot.live:
         return None
     timeline = snapshot.timeline
-    ends = {timeline.duration_ns, max(timeline.duration_ns - 1, 0)}
-    rows = {row for end in ends for row in timeline.active_at(end)}
-    spans = [span for row in rows if (span := timeline.row(row).span).state is SpanState.RUNNING and display.kind(span) in _KINDS]
-    if spans:
-        last = max(spans, key=lambda span: span.start_ns)
+    if (place := timeline.last_open(_KINDS)) is not None:
+        last = timeline.spans[place]
         return _worth_saying(f"{display.title(last)[:40]}: no answer", now_ns - last.start_ns, _SHORT_NS)
     calls = snapshot.calls
     asked = calls[-1] if len(calls) else None

@@ -13,6 +13,7 @@ from replay.timeline import Row, Timeline
 _KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 _VALUE_CHARS = 16 * 1024
 _HIDDEN = frozenset({sc.SPAN_KIND})
+_MEMBERS_NAMED = 500  # each is read from its file
 
 
 def span_panel(timeline: Timeline, row: Row, offset_ns: int) -> Iterator[Line]:
@@ -102,10 +103,13 @@ def _group_panel(timeline: Timeline, row: Row) -> Iterator[Line]:
     yield Line()
     names: dict[str, int] = {}
     total: dict[str, int] = {}
-    for index in range(row.index + 1, row.end_row):
+    named = range(row.index + 1, row.end_row)[:_MEMBERS_NAMED]
+    for index in named:
         member = timeline.row(index)
         names[member.span.name] = names.get(member.span.name, 0) + 1
         total[member.span.name] = total.get(member.span.name, 0) + member.end_ns - member.start_ns
+    if row.group > len(named):
+        yield line(words(f"of the first {len(named):,}:", Tone.DIM))
     for name in sorted(names, key=lambda n: -names[n])[:200]:
         yield line(
             words(pad(f"{names[name]:,} ×", 9, right=True)),

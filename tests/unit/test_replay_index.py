@@ -17,6 +17,7 @@ from replay.run import ReplayRun
 from replay.search import search
 from replay.session import Session, Tab
 from replay.sources import spoken
+from tests.support.pilot import Driver, drive
 from tests.support.sample_run import START_NS, build_sample_run, write_span
 from tests.support.spans import span
 
@@ -81,6 +82,23 @@ def test_a_run_looks_the_same_with_and_without_its_index(run: Path, scans: list[
     assert scans == [run]
     (run / INDEX).unlink()
     assert told(run) == first
+    assert scans == [run, run]
+
+
+def test_the_screen_is_the_same_with_and_without_its_index(run: Path, scans: list[Path]):
+    async def screens(driver: Driver) -> list[str]:
+        shown = []
+        for key in ("home", "5", "end"):
+            await driver.press(key)
+            shown.append(driver.text())
+        return shown
+
+    first = drive(screens, run.parent, run)
+    assert len(set(first)) == 3
+    assert drive(screens, run.parent, run) == first
+    assert scans == [run]
+    (run / INDEX).unlink()
+    assert drive(screens, run.parent, run) == first
     assert scans == [run, run]
 
 

@@ -39,6 +39,12 @@ class Recording:
         if said:
             self.writer.terminal(at(end_ms), "o", said)
 
+    def add_many(self, numbers: range) -> None:
+        """Spans of a millisecond, one after the other."""
+        for number in numbers:
+            record = span(f"{number:016x}", parent="f" * 16, kind="tool_call", name=f"late {number}")
+            write_span(self.writer, replace(record, start_ns=at(number), end_ns=at(number + 1)))
+
 
 @pytest.fixture
 def recording(tmp_path: Path):

@@ -153,8 +153,10 @@ class ToolScreen(Screen[None]):
         """Works it out for what is known now."""
         from replay.path import PathOverlay
 
-        timeline = self.session.snapshot.timeline
-        self.post_message(self.PathFound(timeline, PathOverlay(timeline)))
+        timeline, worker = self.session.snapshot.timeline, get_current_worker()
+        path = PathOverlay(timeline, lambda: worker.is_cancelled)
+        if not worker.is_cancelled:
+            self.post_message(self.PathFound(timeline, path))
 
     def on_tool_screen_path_found(self, message: PathFound) -> None:
         """It was worked out; a live run may have grown since."""
