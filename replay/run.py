@@ -122,6 +122,12 @@ class ReplayRun:
         tape = self._tape
         return tape is not None and not self._view.live and keep_tape(self.path, self._view.terminal_log(), tape[0])
 
+    def keep_recording(self) -> bool:
+        """Puts the times of a long recording's output into the run's index; not while it is being recorded."""
+        from cabtrace.store.cast_index import save_columns
+
+        return not self._view.live and save_columns(self._view.terminal_log())
+
     def output_instants_ns(self, gap_ns: int) -> Iterator[int]:
         """Some instants of terminal output, on the timeline's axis and in order; every one around a gap longer than that."""
         with self._lock:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def index_tape(run: ReplayRun, tape: TerminalTape) -> Iterator[float]:
     """Goes through what was not gone through yet, and says how far it is, 0 to 1. What was found in a long recording is kept."""
     fresh = tape.covered < len(tape)
+    if fresh:
+        run.keep_recording()  # who leaves before the end need not wait for this part again
     while not tape.index():
         yield tape.share
     if fresh:

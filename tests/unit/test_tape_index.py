@@ -14,9 +14,11 @@ from cabtrace.store.cast_log import CastLog
 from cabtrace.store.index import load_part, save_part
 from replay import tape_index
 from replay.engine import engine_version, make_engine
+from replay.run import ReplayRun
 from replay.screen import TerminalTape
 from replay.tapes import keep_tape, make_tape
 from tests.support.casts import write_cast
+from tests.support.sample_run import build_sample_run
 
 pytest.importorskip("pyghostty", reason="the VT engine has no wheel for this platform")
 SIZE = 300_000
@@ -69,6 +71,18 @@ def test_it_is_what_going_through_it_gave(run_dir: Path):
     straight = TerminalTape(log, lambda c, r: make_engine(c, r)[0])
     for events in sorted(rng.randrange(len(log)) for _ in range(40)):
         assert kept.after(events) == straight.after(events)
+
+
+def test_its_times_are_kept_before_it_was_gone_through(tmp_path: Path):
+    run_dir = build_sample_run(tmp_path / "store")
+    write_cast(run_dir / layout.TERMINAL, SIZE, seed=3, columns=80, rows=24)
+    run = ReplayRun(run_dir)
+    assert not load_columns(CastLog(run_dir / layout.TERMINAL))
+    assert run.keep_recording()
+
+    again, known, kept = opened(run_dir)
+    assert known
+    assert (len(again), kept.covered) == (len(kept), 0)
 
 
 def test_another_recording_is_gone_through_anew(run_dir: Path):
