@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 SYNC := $(UV) sync --quiet --frozen --inexact
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint types contracts format docker-test bench soak picture wheel clean
+.PHONY: help demo install test lint types contracts format docker-test agents backends bench soak picture wheel clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,12 @@ test: .venv/.dev  ## run the tests
 
 docker-test: .venv/.dev  ## run the tests that need a Docker engine
 	CABTRACE_REQUIRE_DOCKER=1 $(BIN)/python -m pytest -m docker
+
+agents:  ## install the agents' real CLIs at pinned versions, once; prints the folder that the tests want on PATH
+	@bash .ci/agents.sh
+
+backends:  ## build real Jaeger, Tempo and Collector from their Go modules, once; prints the folder that the tests want on PATH
+	@bash .ci/backends.sh
 
 lint: .venv/.dev types contracts  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
