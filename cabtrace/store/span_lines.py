@@ -6,7 +6,7 @@ further line that begins and ends alike only the spans are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from cabtrace.limits import DEFAULT
 from cabtrace.model.otlp import decode_attributes, scoped_span, spans_from_line
 from cabtrace.model.span import AttributeValue, SpanRecord
-from cabtrace.store.lines import nests_deeper
+from cabtrace.store.lines import LineFile, nests_deeper
 
 _MOST_LEVELS = 2 * DEFAULT.json_depth  # a value takes up to four levels of OTLP JSON for each of its own
 _AROUND_LEVELS = 6
@@ -80,3 +80,18 @@ def _parse(beginning: bytes) -> _Around | None:
         str(scope.get("name", "")),
         str(scope.get("version", "")),
     )
+
+
+def reading_warnings(
+    files: Mapping[str, LineFile], bad: Mapping[str, Iterable[int]], duplicates: int, *, live: bool
+) -> list[str]:
+    """What could not be read, one sentence a file; `bad` are numbers of lines. The torn end of a live run is no defect."""
+    found = []
+    for name, lines in files.items():
+        if lines.torn_bytes and not live:
+            found.append(f"{name} ends in the middle of a record ({lines.torn_bytes} bytes); what came before is shown.")
+        if numbers := sorted({*bad[name], *lines.long_lines}):
+            found.append(f"{name}: {len(numbers)} unreadable lines were skipped (line {', '.join(map(str, numbers[:5]))}).")
+    if duplicates:
+        found.append(f"{duplicates} spans were recorded twice; the later record is shown.")
+    return found

@@ -12,7 +12,7 @@ from cabtrace.model.span import SpanRecord, SpanState
 from cabtrace.store import layout
 from cabtrace.store.lines import LineFile
 from cabtrace.store.span_facts import SpanFacts, id_number
-from cabtrace.store.span_lines import SpanLines
+from cabtrace.store.span_lines import SpanLines, reading_warnings
 from cabtrace.store.span_order import OrderedFacts, linked
 from cabtrace.store.span_records import SpanRecords
 
@@ -82,15 +82,7 @@ class SpanScan:
 
     def warnings(self) -> list[str]:
         """What could not be read, one sentence a file."""
-        found = []
-        for name, lines in self._files.items():
-            if lines.torn_bytes and not self._live:
-                found.append(f"{name} ends in the middle of a record ({lines.torn_bytes} bytes); what came before is shown.")
-            if bad := sorted({*self._bad[name], *lines.long_lines}):
-                found.append(f"{name}: {len(bad)} unreadable lines were skipped (line {', '.join(map(str, bad[:5]))}).")
-        if self._duplicates:
-            found.append(f"{self._duplicates} spans were recorded twice; the later record is shown.")
-        return found
+        return reading_warnings(self._files, self._bad, self._duplicates, live=self._live)
 
     def _take_in(self, progress: Progress | None) -> None:
         sizes = [_size(self._dir / name) for name in SOURCES]

@@ -11,7 +11,7 @@ from cabtrace.gc_pause import gc_paused
 from cabtrace.model.span import SpanRecord, SpanState
 from cabtrace.store import layout
 from cabtrace.store.lines import LineFile
-from cabtrace.store.span_lines import SpanLines
+from cabtrace.store.span_lines import SpanLines, reading_warnings
 
 
 class SpanTable:
@@ -73,15 +73,7 @@ class SpanTable:
 
     def warnings(self) -> list[str]:
         """What could not be read, one sentence a file."""
-        found = []
-        for name, lines in self._files.items():
-            if lines.torn_bytes and not self._live:
-                found.append(f"{name} ends in the middle of a record ({lines.torn_bytes} bytes); what came before is shown.")
-            if bad := sorted({*self._bad[name], *lines.long_lines}):
-                found.append(f"{name}: {len(bad)} unreadable lines were skipped (line {', '.join(map(str, bad[:5]))}).")
-        if self._duplicates:
-            found.append(f"{self._duplicates} spans were recorded twice; the later record is shown.")
-        return found
+        return reading_warnings(self._files, self._bad, self._duplicates, live=self._live)
 
     def _start_over(self) -> None:
         self._ended.clear()
