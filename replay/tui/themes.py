@@ -1,10 +1,15 @@
-"""The app's own two themes, and what other themes are given for the colours that only this app has."""
+"""The app's own two themes, what other themes are given for the colours that only this app has, and how a tone looks in a theme."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from rich.style import Style
+from textual.color import Color
 from textual.theme import Theme
+
+from replay.document import Tone
 
 DARK: Final = Theme(
     name="cabtrace-dark",
@@ -56,3 +61,30 @@ LIGHT: Final = Theme(
 
 #: for themes that do not know this app
 DEFAULT_VARIABLES: Final = dict(DARK.variables)
+
+#: tone -> the theme's variable for its colour, and whether it is bold. Each of them also differs by a sign or a word.
+_TONES: Final = {
+    Tone.TEXT: ("foreground", False),
+    Tone.DIM: ("cab-dim", False),
+    Tone.HEAD: ("primary", True),
+    Tone.KEY: ("primary", False),
+    Tone.STRONG: ("cab-strong", True),
+    Tone.GOOD: ("success", True),
+    Tone.BAD: ("error", True),
+    Tone.WARN: ("warning", False),
+    Tone.ADDED: ("success", False),
+    Tone.REMOVED: ("error", False),
+    Tone.HUNK: ("secondary", False),
+    Tone.MODEL: ("secondary", False),
+    Tone.TOOL: ("cab-tool", False),
+    Tone.HARNESS: ("cab-harness", False),
+    Tone.SCORE: ("cab-score", False),
+    Tone.NOW: ("accent", True),
+}
+
+
+def tone_styles(variables: Mapping[str, str]) -> dict[Tone, Style]:
+    """The style of each tone, without a background, in a theme of these variables."""
+    return {
+        tone: Style(color=Color.parse(variables[name]).rich_color, bold=bold or None) for tone, (name, bold) in _TONES.items()
+    }

@@ -21,7 +21,7 @@ from replay.tui.widgets.lines import Toned
 class TabBar(Toned):
     """Titles with their keys; the open one is bright."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES | {"tabs--open", "tabs--key"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--open", "tabs--key"}
 
     class Chosen(Message):
         """The user pointed at a tab."""
@@ -75,7 +75,7 @@ class TabBar(Toned):
 class DocumentView(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     """Shows lines, wrapped to its width; the current one is kept in sight."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES | {"document--current"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"document--current"}
     BINDINGS: ClassVar = [
         Binding("up", "move(-1)", show=False),
         Binding("down", "move(1)", show=False),

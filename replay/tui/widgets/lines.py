@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,16 +10,25 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from replay.document import Piece, Tone
+from replay.tui.themes import tone_styles
 
 
 class Toned(Widget):
-    """A widget that draws its lines itself, from pieces of safe text. Nothing in it reads markup."""
+    """A widget that draws its lines itself, from pieces of safe text. Nothing in it reads markup.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in Tone}
+    Tones are no component classes of Textual's: those are a node for each tone of each widget, all of which are matched against
+    the style sheet whenever a screen is opened.
+    """
+
+    _tones: Mapping[Tone, Style] = {}  # noqa: RUF012 - replaced, never changed
+    _variables: Mapping[str, str] | None = None
 
     def tone(self, tone: Tone) -> Style:
         """The style of a tone, without a background."""
-        return self.get_component_rich_style(f"tone--{tone}", partial=True)
+        variables = self.app.theme_variables
+        if variables is not self._variables:
+            self._variables, self._tones = variables, tone_styles(variables)
+        return self._tones[tone]
 
     def strip(self, pieces: Iterable[Piece], width: int, base: Style | None = None) -> Strip:
         """One line of exactly `width` cells."""

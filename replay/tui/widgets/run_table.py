@@ -21,7 +21,7 @@ from replay.tui.widgets.lines import Toned
 class RunTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     """One row a run under a line of titles, the chosen one marked."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES | {"tree--selected"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tree--selected"}
 
     class Clicked(Message):
         """The user pointed at a row; twice opens it."""

@@ -29,7 +29,7 @@ _TIGHT_BELOW = 46  # cells; then a level is one cell deep instead of two
 class SpanTree(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     """Rows that were running at the playhead are bright, those to come are dim."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES | {"tree--selected", "tree--playhead"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tree--selected", "tree--playhead"}
 
     class Clicked(Message):
         """The user pointed at a row; `fold` when at its sign."""

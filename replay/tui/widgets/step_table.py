@@ -27,7 +27,7 @@ _MIDDLE = 3
 class StepTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     """The row at the playheads is marked; what only one run did leaves the other side empty."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES | {"tree--selected"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tree--selected"}
 
     class Clicked(Message):
         """The user pointed at a row."""

@@ -23,7 +23,6 @@ from replay.tui.widgets.lines import Toned
 class TerminalPane(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     """Rows of the screen engine, drawn as they were; the row of the cursor is kept in sight."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = Toned.COMPONENT_CLASSES
     BINDINGS: ClassVar = [
         Binding("up", "scroll_up", show=False),
         Binding("down", "scroll_down", show=False),
