@@ -244,10 +244,15 @@ class Run:
 
 
 class ScreenEngine(Protocol):
-    """A terminal emulator that holds one screen."""
+    """A terminal emulator that holds one screen. One in a process of its own may say, when it is asked, that it ended."""
 
-    columns: int
-    rows: int
+    @property
+    def columns(self) -> int:
+        """Its width in cells."""
+
+    @property
+    def rows(self) -> int:
+        """Its height in cells."""
 
     def feed(self, data: bytes) -> None:
         """Takes output; never raises, whatever the bytes are."""
@@ -265,7 +270,7 @@ class ScreenEngine(Protocol):
         """Column and row, from 0; None while hidden."""
 
     def snapshot(self) -> bytes:
-        """The whole state, for `restore` of the same engine version in this process."""
+        """The whole state, for `restore` of the same engine version."""
 
     def restore(self, data: bytes) -> None:
         """Back to a snapshot."""

@@ -24,14 +24,22 @@ def run_app(
 ) -> int:
     """Runs the app on this terminal; the exit code. `keymap` is a file; without it the user's own counts, if there is one.
 
+    A run that is read in no time is read before, so that its spans are in the first frame.
+
     Raises NotARunError, SchemaTooNewError, or UsageError for the place or the keymap.
     """
     with gc_paused(freeze=True):
+        opened = None
+        if run is not None and against is None:
+            from replay.opening import open_soon
+
+            if (opened := open_soon(run, place)) is not None:
+                import replay.tui.screens.replay  # noqa: F401 - it will be needed at once
         from replay.tui.app import ReplayApp
         from replay.tui.keymap import default_keymap_path, load_keymap
 
     keys = load_keymap(keymap) if keymap is not None else load_keymap(default_keymap_path(), optional=True)
-    app = ReplayApp(store, run, place=place, against=against, child=child, keymap=keys)
+    app = ReplayApp(store, run, place=place, against=against, child=child, keymap=keys, opened=opened)
     ended = app.run()
     if app.failure is not None:
         raise app.failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,6 +145,6 @@ def _as_json(run: ImportedRun) -> dict[str, object]:
         "model": header.model,
         "model_calls": run.calls,
         "tool_calls": run.tool_calls,
-        "imported": header.imported.model_dump(mode="json") if header.imported else None,
+        "imported": asdict(header.imported) if header.imported else None,
         "lost_records": header.completeness.lost.total,
     }

@@ -43,7 +43,7 @@ def as_record(view: RunView) -> dict[str, Any]:
         "path": str(view.path),
         "live": view.live,
         "aborted": view.aborted,
-        **view.header.model_dump(mode="json"),
+        **asdict(view.header),
         "warnings": list(view.warnings()),
         "verification": dict(view.verification()),
         "changes": dict(view.changes()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from cabtrace.importers.header import cell_of, header_of, missing, notices, orig
 from cabtrace.importers.pieces import Piece, Source, UnreadableError
 from cabtrace.importers.shape import Shaper
 from cabtrace.importers.survey import Survey
+from cabtrace.model.decode import decode
 from cabtrace.model.ids import CellId, new_run_id
 from cabtrace.model.otlp_lines import span_line
 from cabtrace.model.run import Imported, RunHeader
@@ -140,8 +141,8 @@ class _Run:
         try:
             header = header_of(survey, cell, attempt, new_run_id())
             self._imported = origin(survey, source, iso_utc(time.time_ns()))
-            whole = header.model_copy(update={"imported": self._imported})
-            self._writer = RunWriter(self.path, RunHeader.model_validate(redactor.value(whole.model_dump())))
+            whole = replace(header, imported=self._imported)
+            self._writer = RunWriter(self.path, decode(RunHeader, redactor.value(asdict(whole))))
         except BaseException:
             discard_attempt(store, self.path)
             raise
@@ -178,10 +179,9 @@ class _Run:
 
     def close(self, found: _Found) -> ImportedRun:
         """Closes the run, with what is known of it now."""
-        counts = {"rejected": found.rejected, "bad_lines": found.bad_lines}
         absent = missing(self.survey, self._bodies.count)
-        whole = self._imported.model_copy(update={**counts, "missing": absent})
-        clean = Imported.model_validate(self._redactor.value(whole.model_dump()))
+        whole = replace(self._imported, rejected=found.rejected, bad_lines=found.bad_lines, missing=absent)
+        clean = decode(Imported, self._redactor.value(asdict(whole)))
         counted = dict(self._redactor.counts)
         self._writer.close(status="finished", imported=clean, warnings=notices(clean), redactions=counted)
         calls = len(self._shaper.calls)

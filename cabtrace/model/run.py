@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from cabtrace.model.outcome import PROVISIONAL_NOTE, Cause, Verdict
 
@@ -14,11 +13,8 @@ LONGEST_S: Final = 1e10
 _ABSURD_SCORE: Final = 1e6
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TaskInfo(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInfo:
     """What was asked; `digest` is the SHA-256 over the task's files.
 
     `changes_declared` is False where the task does not say which changes it expects: then none is unexpected either.
@@ -36,7 +32,8 @@ class TaskInfo(_Part):
     protected_paths: tuple[str, ...] = ()
 
 
-class AgentInfo(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentInfo:
     """Who did it. Environment by name only, never by value."""
 
     name: str
@@ -47,7 +44,8 @@ class AgentInfo(_Part):
     behavior_mode: str = "factory"
 
 
-class SandboxInfo(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxInfo:
     """Where it ran. `left_open` says in words what the sandbox did not close; empty means the full profile held."""
 
     kind: Literal["docker", "local", "unknown"] = "unknown"
@@ -57,14 +55,16 @@ class SandboxInfo(_Part):
     left_open: tuple[str, ...] = ()
 
 
-class Clock(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
     """The run's one clock: a wall instant and the monotonic reading taken with it, both nanoseconds."""
 
-    wall_ns: int = Field(ge=0, lt=2**63)
+    wall_ns: int = field(metadata={"ge": 0, "lt": 2**63})
     monotonic_ns: int
 
 
-class Losses(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
     """Records that could not be written, by file; all 0 means that the record is whole."""
 
     trace: int = 0
@@ -81,7 +81,8 @@ class Losses(_Part):
         return self.trace + self.open + self.logs + self.terminal + self.calls + self.other
 
 
-class Completeness(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completeness:
     """What is known to be missing from the record."""
 
     lost: Losses = Losses()
@@ -94,7 +95,8 @@ class Completeness(_Part):
     patch_cut: bool = False
 
 
-class Imported(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
     """Where an imported run came from. `cell_id`, `run_id` and `attempt` are its trace's own; "" and None where it has none.
 
     `missing` says in words what did not come along. `spans` were taken; `rejected` and `bad_lines` could not be read.
@@ -114,7 +116,8 @@ class Imported(_Part):
     missing: tuple[str, ...] = ()
 
 
-class RunHeader(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
     """The content of run.json. `status`: `running` until the recorder closed it; `recovered` by `cabtrace recover`."""
 
     format: str = FORMAT
@@ -135,8 +138,8 @@ class RunHeader(_Part):
     status: Literal["running", "finished", "recovered"] = "running"
     started_at: str
     ended_at: str = ""
-    duration_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
-    timeout_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
+    duration_s: float | None = field(default=None, metadata={"ge": 0, "le": LONGEST_S})
+    timeout_s: float | None = field(default=None, metadata={"ge": 0, "le": LONGEST_S})
     clock: Clock
     verdict: Verdict | None = None
     cause: Cause | None = None
@@ -147,9 +150,9 @@ class RunHeader(_Part):
     provisional: bool = False
     rerun_of: str = ""  # run id of the run whose recorded answers this one was given
     imported: Imported | None = None  # this run was not recorded here
-    scores: dict[str, dict[str, Any]] = Field(default_factory=dict)  # axis -> {version, value, values, inputs}
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)  # axis -> {version, value, values, inputs}
     completeness: Completeness = Completeness()
-    redactions: dict[str, int] = Field(default_factory=dict)  # rule -> count, no values
+    redactions: dict[str, int] = field(default_factory=dict)  # rule -> count, no values
     warnings: tuple[str, ...] = ()
 
     def marked(self, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -110,12 +111,11 @@ class Recorder:
 
     def completeness(self, base: Completeness) -> Completeness:
         """`base` with what the spans lost."""
-        return base.model_copy(
-            update={
-                "dropped_attributes": self._sink.dropped_attributes,
-                "dropped_events": self._sink.dropped_events,
-                "sanitized_values": self._sink.sanitized_values,
-            }
+        return replace(
+            base,
+            dropped_attributes=self._sink.dropped_attributes,
+            dropped_events=self._sink.dropped_events,
+            sanitized_values=self._sink.sanitized_values,
         )
 
     def close(self) -> bool:

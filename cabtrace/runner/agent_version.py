@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cabtrace.errors import CabtraceError
@@ -82,7 +83,7 @@ def learn_version(
     """Records the version in run.json; hands back what the record should warn of."""
     version = agent_version(agent, sandbox, paths, env, now_ns, cancelled)
     if version:
-        writer.update(agent=writer.header.agent.model_copy(update={"version": version}))
+        writer.update(agent=replace(writer.header.agent, version=version))
     warning = version_warning(agent, version)
     return [warning] if warning else []
 

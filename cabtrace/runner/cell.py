@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cabtrace.agents.plugins import apply_plugins
@@ -146,7 +147,7 @@ class Cell(OpenRun):
         with self.recorder.ending(span):
             box = (spec, self.sandbox, self.facts.paths, self.scratch)
             changes = collect_changes(*box, self.baseline, self.writer, self.redactor)
-            self.completeness = self.completeness.model_copy(update={"patch_cut": changes.cut})
+            self.completeness = replace(self.completeness, patch_cut=changes.cut)
             record = run_verifier(*box, self.writer, self.redactor, self.clock.now_ns, self.cancel.event)
             span.set_attributes(
                 {k: v for k, v in ((sc.EXIT_CODE, record["exit_code"]), (sc.TIMED_OUT, record["timed_out"])) if v is not None}
@@ -172,7 +173,7 @@ class Cell(OpenRun):
                 silence=silence(calls) if self.proxy else "",
             )
             self.problems += [self.seen.silence] if self.seen.silence else []
-            self.completeness = self.completeness.model_copy(update=call_completeness(calls))
+            self.completeness = replace(self.completeness, **call_completeness(calls))
         self.writer.update(completeness=self.completeness, exit_code=self.seen.agent_exit_code, timed_out=self.seen.timed_out)
         score(self.recorder, self.root, self._verdict)
 

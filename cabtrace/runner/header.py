@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cabtrace import __version__
+from cabtrace.model.decode import decode
 from cabtrace.model.run import AgentInfo, RunHeader, SandboxInfo, TaskInfo
 from cabtrace.store.clock import iso_utc
 
@@ -26,7 +28,7 @@ def first_header(
         cell_id=str(cell),
         sweep_id=cell.sweep,
         attempt=attempt,
-        task=TaskInfo.model_validate(redactor.value(spec.task.to_info().model_dump())),
+        task=decode(TaskInfo, redactor.value(asdict(spec.task.to_info()))),
         agent=AgentInfo(name=spec.agent.name),
         model=cell.model,
         endpoint=redactor.text(spec.endpoint),

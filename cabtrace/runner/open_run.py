@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,7 @@ class OpenRun:
         writer = None
         try:
             header = first_header(spec, facts, cell, attempt, self.run_id, self.clock, self.redactor)
-            header = header.model_copy(update=dict(changes))
+            header = replace(header, **changes)
             self.identity = attrs.run_identity(header)
             self.writer = writer = RunWriter(path, header, files=spec.files)
             self.recorder = Recorder(writer, self.redactor, self.clock, self.identity, spec.limits)
@@ -178,7 +178,7 @@ class OpenRun:
                 self.calls.close()
                 if self.telemetry:
                     span.set_attributes(self.telemetry.attributes())
-            self.completeness = self.completeness.model_copy(update={"terminal_cut_bytes": terminal.cut_bytes})
+            self.completeness = replace(self.completeness, terminal_cut_bytes=terminal.cut_bytes)
             self.problems += [terminal.warning] if terminal.warning else []
             if program.ending is not None:
                 failure |= attrs.end_container(span, program.ending, (self.clock.now_ns() - started_ns) / 1e9)

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -85,11 +86,11 @@ class _Recording(OpenRun):
             self.ended(self.clock.now_ns())
             self.finish_trace(harvested=self.known)
             if self.calls and self.proxy:
-                self.completeness = self.completeness.model_copy(update=call_completeness(self.calls))
+                self.completeness = replace(self.completeness, **call_completeness(self.calls))
             if self.baseline is not None:
                 changes = self.baseline.diff(self.asked.cwd)
                 keep_changes(changes, self.writer, self.redactor)
-                self.completeness = self.completeness.model_copy(update={"patch_cut": changes.cut})
+                self.completeness = replace(self.completeness, patch_cut=changes.cut)
         return passed
 
     def _launch(self) -> None:
@@ -110,7 +111,7 @@ class _Recording(OpenRun):
             self.env = environment(self.agent, launch, self.facts.paths.home, spec.api_key)
             # Its home goes with the recording; so does what it leaves running there, as Codex does.
             self.env |= {RUN_VARIABLE: self.run_id, OWNER_VARIABLE: str(current_owner())}
-            info = info.model_copy(update={"version": version_of(self.agent, self.env, self.asked.cwd)})
+            info = replace(info, version=version_of(self.agent, self.env, self.asked.cwd))
             self.problems += [warning] if (warning := version_warning(self.agent, info.version)) else []
         self.writer.update(agent=info)
 

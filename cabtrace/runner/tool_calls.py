@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from cabtrace.agents.transcripts.values import as_text
 from cabtrace.model import semconv as sc
 from cabtrace.model.merge.rules import canonical
 
@@ -112,18 +111,6 @@ def _renamed(messages: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[str,
         name = str(part.get("name") or "unknown")
         found.setdefault(str(part.get("id") or name), []).append((name, canonical(as_text(part.get("arguments")))))
     return found
-
-
-def as_text(value: object) -> str:
-    """Arguments or a result as text: JSON where they are structured."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    try:
-        return orjson.dumps(value, default=str).decode()
-    except (TypeError, ValueError):
-        return str(value)
 
 
 def _parts(messages: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:

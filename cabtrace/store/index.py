@@ -24,6 +24,7 @@ from cabtrace.store.lines import open_regular
 
 _EDGE_BYTES: Final = 64 * 1024
 _BLOB_BYTES: Final = 512 * MIB
+_PIECE_BYTES: Final = MIB
 _STEPS: Final = 1_000_000  # of SQLite's machine; one look-up takes some dozens, whatever a hostile schema makes of it more
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY, sources TEXT NOT NULL) WITHOUT ROWID;
@@ -61,10 +62,9 @@ def load_part(run_dir: Path, part: str, sources: str) -> dict[str, bytes] | None
                 return None
             if connection.execute("SELECT sources FROM part WHERE name = ?", (part,)).fetchone() != (sources,):
                 return None
-            rows = connection.execute("SELECT name, data FROM blob WHERE part = ?", (part,)).fetchall()
+            return {name: blob.read() for name, blob in _blobs(connection, part)}
     except (OSError, sqlite3.Error, OverflowError, MemoryError):
         return None
-    return {name: data for name, data in rows if isinstance(name, str) and isinstance(data, bytes)}
 
 
 def save_part(run_dir: Path, part: str, sources: str, blobs: Mapping[str, bytes | memoryview]) -> bool:
@@ -81,7 +81,8 @@ def save_part(run_dir: Path, part: str, sources: str, blobs: Mapping[str, bytes 
                 connection.execute("BEGIN")
                 _copy_others(run_dir, part, connection)
                 connection.execute("INSERT INTO part VALUES (?, ?)", (part, sources))
-                connection.executemany("INSERT INTO blob VALUES (?, ?, ?)", ((part, key, data) for key, data in blobs.items()))
+                for key, data in blobs.items():
+                    _put(connection, part, key, (data[at : at + _PIECE_BYTES] for at in _pieces(len(data))), len(data))
                 connection.execute("COMMIT")
             temporary.replace(path)
     except (OSError, sqlite3.Error, OverflowError):
@@ -112,10 +113,31 @@ def _copy_others(run_dir: Path, part: str, target: sqlite3.Connection) -> None:
             for name, made_from in listed:
                 if name == part or not (isinstance(name, str) and isinstance(made_from, str)):
                     continue
-                rows = source.execute("SELECT name, data FROM blob WHERE part = ?", (name,))
-                kept = ((name, key, data) for key, data in rows if isinstance(key, str) and isinstance(data, bytes))
-                target.executemany("INSERT INTO blob VALUES (?, ?, ?)", kept)
+                for key, blob in _blobs(source, name):
+                    _put(target, name, key, (blob.read(_PIECE_BYTES) for _ in _pieces(len(blob))), len(blob))
                 target.execute("INSERT INTO part VALUES (?, ?)", (name, made_from))
+
+
+def _blobs(connection: sqlite3.Connection, part: str) -> Iterator[tuple[str, sqlite3.Blob]]:
+    """Names and blobs of a part; each blob is open until the next one is asked for. Raises sqlite3.Error."""
+    listed = connection.execute("SELECT rowid, name, length(data), typeof(data) FROM blob WHERE part = ?", (part,)).fetchall()
+    for row, name, size, kind in listed:
+        if isinstance(row, int) and isinstance(name, str) and kind == "blob" and size <= _BLOB_BYTES:
+            with connection.blobopen("blob", "data", row, readonly=True) as blob:
+                yield name, blob
+
+
+def _put(connection: sqlite3.Connection, part: str, name: str, pieces: Iterable[bytes | memoryview], size: int) -> None:
+    """A blob in pieces: as a value of a statement there would be several copies of it at a time."""
+    row = connection.execute("INSERT INTO blob VALUES (?, ?, zeroblob(?))", (part, name, size)).lastrowid
+    assert row is not None
+    with connection.blobopen("blob", "data", row) as blob:
+        for piece in pieces:
+            blob.write(piece)
+
+
+def _pieces(size: int) -> range:
+    return range(0, size, _PIECE_BYTES)
 
 
 def _restrict(connection: sqlite3.Connection) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
 from cabtrace.errors import NotARunError, SchemaTooNewError
 from cabtrace.limits import DEFAULT, MIB
 from cabtrace.model import semconv as sc
+from cabtrace.model.decode import DecodeError, decode
 from cabtrace.model.log import LogRecord
 from cabtrace.model.model_call import ModelCall, call_from_span
 from cabtrace.model.run import FORMAT, SCHEMA_VERSION, RunHeader
@@ -225,8 +225,6 @@ def read_header(path: Path) -> RunHeader:
             hint="Update cabtrace; the run was left untouched.",
         )
     try:
-        return RunHeader.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise NotARunError(f"{path}/run.json: {where}: {first['msg']}.") from error
+        return decode(RunHeader, raw)
+    except DecodeError as error:
+        raise NotARunError(f"{path}/run.json: {error}.") from error

@@ -104,20 +104,19 @@ def _recover(run: RunView, look: Callable[[RunView], Found] | None) -> Recovery:
         warnings += seal_trace(run.path, found.merge).notes
     except OSError as error:
         warnings += (f"The agent's own spans could not be merged into the trace ({error.strerror or error}).",)
-    header = run.header.model_copy(
-        update={
-            "status": "recovered",
-            "ended_at": iso_utc(end_ns),
-            "duration_s": max(0, end_ns - run.start_ns) / 1e9,
-            "verdict": run.header.verdict or Verdict.ERROR,
-            "cause": run.header.cause or Cause.HARNESS_FAILED,
-            "warnings": warnings,
-            "cause_detail": run.header.cause_detail or "the recorder was killed before the cell ended",
-        }
+    header = replace(
+        run.header,
+        status="recovered",
+        ended_at=iso_utc(end_ns),
+        duration_s=max(0, end_ns - run.start_ns) / 1e9,
+        verdict=run.header.verdict or Verdict.ERROR,
+        cause=run.header.cause or Cause.HARNESS_FAILED,
+        warnings=warnings,
+        cause_detail=run.header.cause_detail or "the recorder was killed before the cell ended",
     )
     (run.path / layout.RESERVE).unlink(missing_ok=True)
     remove_temporaries(run.path)
-    data = orjson.dumps(header.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
+    data = orjson.dumps(header, option=orjson.OPT_INDENT_2) + b"\n"
     replace_file(files, run.path / layout.RUN, data)
     replace_file(files, run.path / layout.MANIFEST, orjson.dumps(build_manifest(run.path)))
     return Recovery(already_closed=False, closed_spans=len(pending), cut_bytes=cut, found=found)

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,8 @@ class RunWriter:
     def header(self) -> RunHeader:
         """run.json as it was last set, with today's losses."""
         with self._mutex:
-            completeness = self._header.completeness.model_copy(update={"lost": self._losses()})
-            return self._header.model_copy(update={"completeness": completeness})
+            completeness = replace(self._header.completeness, lost=self._losses())
+            return replace(self._header, completeness=completeness)
 
     def append(self, log: str, record: bytes, *, durable: bool = False, lines: int = 1) -> bool:
         """Appends one line, or `lines` of them as one, to `trace`, `open`, `logs`, `terminal` or `calls`; False: lost."""
@@ -130,14 +131,14 @@ class RunWriter:
     def update(self, **changes: Any) -> bool:
         """Changes fields of run.json and replaces it atomically."""
         with self._mutex:
-            self._header = self._header.model_copy(update=changes)
+            self._header = replace(self._header, **changes)
         return self._write_header()
 
     def close(self, **changes: Any) -> bool:
         """Last fields, last run.json, the manifest; then the lock is let go. Safe to call twice."""
         with self._mutex:
             logs, self._logs = list(self._logs.items()), {}
-            self._header = self._header.model_copy(update=changes)
+            self._header = replace(self._header, **changes)
         for name, log in logs:
             self._guard(name, log.sync)
             with contextlib.suppress(OSError):
@@ -202,4 +203,4 @@ class RunWriter:
 
 
 def _run_json(header: RunHeader) -> bytes:
-    return orjson.dumps(header.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
+    return orjson.dumps(header, option=orjson.OPT_INDENT_2) + b"\n"

@@ -27,6 +27,7 @@ from replay.tui.widgets.bars import HintBar
 
 if TYPE_CHECKING:
     from replay.child import Child
+    from replay.opening import OpenedRun
     from replay.places import Place
     from replay.tui.keymap import Keymap
     from replay.tui.screens.compare import CompareScreen
@@ -53,16 +54,18 @@ class ReplayApp(JobApp):
         child: Child | None = None,
         keymap: Keymap | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
+        opened: OpenedRun | None = None,
     ) -> None:
         """Opens `run` at `place`, or beside `against`. When that fails the app ends, and `failure` says why.
 
+        `opened` is `run` at `place`, read before.
         `child` is the command that records `run` now. `keymap`: keys by id, which the defaults give way to.
         """
         super().__init__(store, child)
         self.remapped: Keymap = keymap or {}
         self.set_keymap({f"cabtrace.{name}": ",".join(keys) for name, keys in self.remapped.items()})
         self._now_ns = now_ns
-        self._first = _first_screen(run, place, against)
+        self._first = _first_screen(run, place, against, opened)
         self.failure: CabtraceError | None = None
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -149,7 +152,7 @@ class ReplayApp(JobApp):
         """The run was read."""
         from replay.tui.screens.replay import ReplayScreen
 
-        self._show(ReplayScreen(message.run, self._now_ns, found=message.found))
+        self._show(ReplayScreen(message.opened.run, self._now_ns, found=message.opened.found))
 
     def on_compare_opening_screen_opened(self, message: CompareOpeningScreen.Opened) -> None:
         """Two runs were read."""
@@ -209,11 +212,11 @@ class ReplayApp(JobApp):
         return RunsScreen(self._store)
 
 
-def _first_screen(run: Path | None, place: Place | None, against: Path | None) -> Screen[None] | None:
+def _first_screen(run: Path | None, place: Place | None, against: Path | None, opened: OpenedRun | None) -> Screen[None] | None:
     if run is None:
         return None
     if against is None:
-        return OpeningScreen(run, place)
+        return OpeningScreen(run, place, opened)
     from replay.tui.screens.compare_opening import CompareOpeningScreen
 
     return CompareOpeningScreen(run, against)

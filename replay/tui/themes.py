@@ -1,4 +1,4 @@
-"""The app's own two themes, what other themes are given for the colours that only this app has, and how a tone looks in a theme."""
+"""The app's own two themes, what other themes get for the colours that only this app has, and how a tone looks in a theme."""
 
 from __future__ import annotations
 

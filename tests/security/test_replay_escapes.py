@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
+from cabtrace.store.reader import read_header
 from replay.run import ReplayRun
 from replay.session import Tab
 from replay.story import tell
@@ -142,10 +145,8 @@ def test_every_screen_shows_payloads_as_they_are_and_nothing_runs(tmp_path: Path
 def test_markup_is_shown_verbatim(tmp_path: Path, payload: str):
     run = build_sample_run(tmp_path)
     header = run / "run.json"
-    from cabtrace.store.reader import read_header
-
-    changed = read_header(run).model_copy(update={"cause_detail": f"q00{payload}", "sweep_id": f"q01{payload}"})
-    header.write_text(changed.model_dump_json())
+    changed = replace(read_header(run), cause_detail=f"q00{payload}", sweep_id=f"q01{payload}")
+    header.write_bytes(orjson.dumps(changed))
 
     async def script(driver: Driver) -> str:
         await driver.press("w")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -470,7 +470,7 @@ def test_a_cell_that_ended_in_an_error_has_no_composite() -> None:
 def test_a_run_that_is_scored_once_more_keeps_to_its_verdict() -> None:
     run = page_run()
     run.verifier = verified(passed=False)
-    run.header = run.header.model_copy(update={"verdict": Verdict.ERROR})
+    run.header = replace(run.header, verdict=Verdict.ERROR)
 
     assert score_run(run)["composite"].value is None
 
@@ -488,7 +488,7 @@ def test_a_run_that_is_scored_once_more_keeps_to_its_verdict() -> None:
     ],
 )
 def test_how_a_composite_is_shown(verdict: Verdict | None, value: object, shown: str) -> None:
-    found = header(recorded="unknown").model_copy(update={"verdict": verdict, "scores": {"composite": {"value": value}}})
+    found = replace(header(recorded="unknown"), verdict=verdict, scores={"composite": {"value": value}})
 
     assert found.composite_words == shown
 

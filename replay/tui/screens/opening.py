@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.worker import Worker, get_current_worker
 
-from cabtrace.errors import CabtraceError, NotARunError
+from cabtrace.errors import CabtraceError
 from cabtrace.store.lines import nests_deeper, read_regular
 from replay.document import Piece, Tone, words
 from replay.tui.keys import REPLAY_KEYS, shown_keys
@@ -26,8 +26,8 @@ from replay.tui.widgets.bars import HeaderBar, HintBar
 from replay.tui.widgets.lines import Toned
 
 if TYPE_CHECKING:
-    from replay.places import Found, Place
-    from replay.run import ReplayRun
+    from replay.opening import OpenedRun
+    from replay.places import Place
 
 _HEADER_BYTES = 4 * 1024 * 1024
 _NESTING = 16
@@ -69,12 +69,11 @@ class OpeningScreen(Screen[None]):
     BINDINGS: ClassVar = [Binding("q,escape", "cancel", show=False)]
 
     class Opened(Message):
-        """The run can be replayed; `found` is the place that was asked for."""
+        """The run can be replayed."""
 
-        def __init__(self, run: ReplayRun, found: Found | None) -> None:
+        def __init__(self, opened: OpenedRun) -> None:
             super().__init__()
-            self.run = run
-            self.found = found
+            self.opened = opened
 
     class Advanced(Message):
         """So much of the run is read, 0 to 1."""
@@ -90,13 +89,17 @@ class OpeningScreen(Screen[None]):
             super().__init__()
             self.error = error
 
-    def __init__(self, path: Path, place: Place | None = None) -> None:
+    def __init__(self, path: Path, place: Place | None = None, opened: OpenedRun | None = None) -> None:
+        """With `opened` there is nothing to wait for, hence nothing to show."""
         super().__init__()
         self._path = path
         self._place = place
+        self._opened = opened
 
     def compose(self) -> ComposeResult:
         """The replay screen's frames."""
+        if self._opened is not None:
+            return
         yield HeaderBar()
         with Horizontal(id="body"):
             yield Pane("spans", "Spans", "reading …")
@@ -109,26 +112,25 @@ class OpeningScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """The first frame, then the run."""
+        if self._opened is not None:
+            self.post_message(self.Opened(self._opened))
+            return
         self.query_one(HeaderBar).show_raw(read_summary(self._path))
         self.call_after_refresh(self._open)
 
     @work(thread=True, exclusive=True, group="open")
     def _open(self) -> None:
-        from replay.places import resolve
-        from replay.run import ReplayRun
+        from replay.opening import open_run
 
         try:
-            run = ReplayRun(self._path, progress=self._progress(get_current_worker()))
-            found = None if self._place is None else resolve(self._place, run.snapshot.timeline, run.snapshot.calls)
+            opened = open_run(self._path, self._place, progress=self._progress(get_current_worker()))
         except _CancelledError:
             return
         except CabtraceError as error:
             self.post_message(self.Failed(error))
-        except OSError as error:
-            self.post_message(self.Failed(NotARunError(f"{self._path} cannot be read: {error.strerror or error}.")))
         else:
             _preload()
-            self.post_message(self.Opened(run, found))
+            self.post_message(self.Opened(opened))
 
     def _progress(self, worker: Worker[None]) -> Callable[[float], None]:
         shown_at = time.monotonic()

@@ -1,0 +1,53 @@
+"""Opening a run at a place of it, at once where that takes no longer than it takes to say so."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cabtrace.errors import NotARunError
+from replay.loading import Progress
+from replay.places import Found, Place, resolve
+from replay.run import ReplayRun
+
+_SOON_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRun:
+    """`found` is the place that was asked for."""
+
+    run: ReplayRun
+    found: Found | None
+
+
+class _TakesLongError(Exception):
+    """Somebody should see how far it is."""
+
+
+def open_run(path: Path, place: Place | None, *, progress: Progress = lambda share: None) -> OpenedRun:
+    """Reads a run; `progress` gets the share that is read, and ends it by what it raises.
+
+    Raises NotARunError, SchemaTooNewError, or UsageError where it has no such place.
+    """
+    try:
+        run = ReplayRun(path, progress=progress)
+    except OSError as error:
+        raise NotARunError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return OpenedRun(run, None if place is None else resolve(place, run.snapshot.timeline, run.snapshot.calls))
+
+
+def open_soon(path: Path, place: Place | None) -> OpenedRun | None:
+    """The same; None where it takes long. Raises as `open_run`."""
+    began_s = time.monotonic()
+
+    def report(_: float) -> None:
+        if time.monotonic() - began_s > _SOON_S:
+            raise _TakesLongError
+
+    try:
+        return open_run(path, place, progress=report)
+    except _TakesLongError:
+        return None
