@@ -8,8 +8,9 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from cabtrace.model import semconv as sc
-from cabtrace.store.span_facts import ABORTED, FAILED, KIND_CODES, UNKNOWN
+from cabtrace.store.span_facts import ABORTED, KIND_CODES, UNKNOWN
 from replay.columns import Columns, Summary
+from replay.errors import error_rows
 from replay.forest import Forest, build_forest
 from replay.intervals import latest_ends
 from replay.markers import marker_code
@@ -81,6 +82,8 @@ def build_columns(
         row_rank=row_rank,
         latest=latest,
         groups=groups,
+        closed=forest.closed,
+        steps=array("i", sorted(set(marks["mark_row"]))),
         **marks,
         **calls,
         event_at=array("q", map(facts.events[2].__getitem__, events)),
@@ -171,10 +174,11 @@ def _marks(facts: OrderedFacts, forest: Forest, row_start: Column, row_stop: Col
     offsets, rows, kinds = array("q"), array("i"), array("B")
     failed_at = dict(zip(*facts.failures, strict=True))
     codes = bytes(map(marker_code, facts.kinds, facts.flags))
+    wrong = frozenset(error_rows(facts, forest))
     for row, (span, group) in enumerate(zip(forest.span, forest.group, strict=True)):
         if group:
             continue
-        if facts.flags[span] & FAILED:
+        if row in wrong:
             at = failed_at.get(span)
             offsets.append(row_stop[row] if at is None else min(max(at - low, row_start[row]), row_stop[row]))
             rows.append(row)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 
 PART: Final = "spans"
-_VERSION: Final = 2
+_VERSION: Final = 3
 _KEEP_FROM: Final = 20_000  # spans; fewer are read faster than anyone sees
 _LARGE_BYTES: Final = 2 * MIB  # of trace.jsonl; so many spans never take less
 _SCAN_SHARE: Final = 0.7

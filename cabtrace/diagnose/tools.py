@@ -10,16 +10,11 @@ from typing import Any
 import orjson
 
 from cabtrace.model import semconv as sc
+from cabtrace.model.exit_code import exit_code_in
 from cabtrace.model.model_call import ModelCall
 from cabtrace.model.span import SpanRecord
 from cabtrace.store.calls import CallBody
 
-_ENDS = 4_000  # exit codes stand at the beginning or the end of a result
-_EXIT_CODE = re.compile(
-    r"\[exit code:? (-?\d+)\]|^(?:error: )?exit code:? (-?\d+)|(?:process )?exited with (?:exit )?code (-?\d+)"
-    r"|\"(?:exit_?code|returncode)\": ?(-?\d+)|<(?:returncode|exit_code)>(-?\d+)</|^(?:command )?failed with exit code:? (-?\d+)",
-    re.IGNORECASE | re.MULTILINE,
-)
 _COMMAND_KEYS = ("command", "cmd", "script", "commands", "input", "code")
 _WRITES = re.compile(
     r"(?:^|[\s;|&(])(?:tee|patch|mv|cp|rm|touch|truncate|install|ed|git (?:apply|checkout|restore|revert|reset|stash))\s"
@@ -109,13 +104,6 @@ def tool_use(span: SpanRecord) -> ToolUse | None:
         end_ns=span.end_ns,
         asked_by=span.text(sc.TOOL_CALL_ASKED_BY),
     )
-
-
-def exit_code_in(result: str) -> int | None:
-    """The exit code that a tool's result tells of; the last one where there are several."""
-    text = result if len(result) <= 2 * _ENDS else f"{result[:_ENDS]}\n{result[-_ENDS:]}"
-    codes = [next(group for group in found if group) for found in _EXIT_CODE.findall(text)]
-    return int(codes[-1][:10]) if codes else None
 
 
 def pending_tools(

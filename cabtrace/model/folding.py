@@ -8,7 +8,7 @@ from cabtrace.model import semconv as sc
 from cabtrace.model.span import SpanRecord, SpanState
 
 #: So many quiet siblings in a row become one that stands for all of them.
-FOLD_AT_LEAST: Final = 6
+FOLD_AT_LEAST: Final = 4
 
 
 def is_quiet(span: SpanRecord) -> bool:

@@ -104,6 +104,7 @@ HTTP_STATUS: Final = "http.response.status_code"
 TOOL_CALL_SOURCES: Final = "cabtrace.tool.sources"  # model_calls (times are an upper bound), telemetry, transcript
 TOOL_CALL_ASKED_BY: Final = "cabtrace.tool.asked_by"  # span id of the model call that asked for it
 TOOL_CALL_TIMES: Final = "cabtrace.tool.times"  # which of its sources the span's start and end come from
+TOOL_EXIT_CODE_FROM: Final = "cabtrace.tool.exit_code_from"  # `result`: read from the words of the result, hence a guess
 TOOL_CALL_TRANSCRIPT: Final = "cabtrace.tool.transcript"  # key of the transcript's call, where that has no id
 CALL_SOURCES: Final = "cabtrace.call.sources"  # proxy, telemetry
 CALL_TRACEPARENT: Final = "cabtrace.call.traceparent"  # W3C header that the agent sent with the call

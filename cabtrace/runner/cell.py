@@ -144,7 +144,7 @@ class Cell(OpenRun):
         self.progress.phase("scoring", "running the task's tests")
         attributes = {sc.TIMEOUT_S: spec.task.verifier_timeout_s}
         span = self.recorder.start(f"verify:{spec.task.id}", sc.SpanKind.VERIFIER, parent=self.root, attributes=attributes)
-        with self.recorder.ending(span):
+        with self.recorder.ending(span) as failure:
             box = (spec, self.sandbox, self.facts.paths, self.scratch)
             changes = collect_changes(*box, self.baseline, self.writer, self.redactor)
             self.completeness = replace(self.completeness, patch_cut=changes.cut)
@@ -152,6 +152,10 @@ class Cell(OpenRun):
             span.set_attributes(
                 {k: v for k, v in ((sc.EXIT_CODE, record["exit_code"]), (sc.TIMED_OUT, record["timed_out"])) if v is not None}
             )
+            if record["passed"] is False:
+                failure.update(error=Cause.TESTS_FAILED.value, message=ENDINGS[Cause.TESTS_FAILED].meaning)
+            elif record["passed"] is None:
+                failure.update(error=Cause.VERIFIER_FAILED.value, message=record["problem"] or "")
         self.writer.update(verifier_exit_code=record["exit_code"])
         self.seen = dataclasses.replace(
             self.seen,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cabtrace.agents.transcripts.values import as_text
 from cabtrace.model import semconv as sc
+from cabtrace.model.exit_code import exit_code_in
 from cabtrace.model.merge.rules import canonical
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cabtrace.otel.recorder import Recorder
 
 _PENDING = 10_000
+_SURE_CHARS = 200  # from the ends of a result, where agents put the exit code; elsewhere it may be that of something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class ToolCallRecorder:
         return None
 
     def _record(self, asked: AskedTool, result: str, ended_ns: int) -> None:
-        attributes = {
+        attributes: dict[str, object] = {
             sc.GEN_AI_OPERATION: "execute_tool",
             sc.GEN_AI_TOOL_NAME: asked.name,
             sc.GEN_AI_TOOL_CALL_ID: asked.tool_call_id,
@@ -91,6 +93,9 @@ class ToolCallRecorder:
             sc.TOOL_CALL_TIMES: "model_calls",
             sc.TOOL_CALL_ASKED_BY: asked.call_id,
         }
+        code = exit_code_in(result, ends=_SURE_CHARS)
+        if code is not None:
+            attributes |= {sc.PROCESS_EXIT_CODE: code, sc.TOOL_EXIT_CODE_FROM: "result"}
         span = self._recorder.start(
             f"execute_tool {asked.name}",
             sc.SpanKind.TOOL_CALL,
@@ -98,7 +103,8 @@ class ToolCallRecorder:
             attributes=attributes,
             start_ns=asked.asked_ns,
         )
-        self._recorder.end(span, end_ns=max(ended_ns, asked.asked_ns))
+        failed = {"error": str(code), "message": f"ended with exit code {code}"} if code else {}
+        self._recorder.end(span, end_ns=max(ended_ns, asked.asked_ns), **failed)
 
 
 def _renamed(messages: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from cabtrace.diagnose.evidence import Evidence
-from cabtrace.diagnose.tools import canonical, command_of, exit_code_in, tool_use
+from cabtrace.diagnose.tools import canonical, command_of, tool_use
+from cabtrace.model.exit_code import exit_code_in
 from cabtrace.model import semconv as sc
 from cabtrace.store.calls import CallBody
 from tests.support.plain_run import PlainRun, call, tool

@@ -344,3 +344,16 @@ def test_a_trace_of_the_harness_alone_stays_as_it_is(state: SpanState) -> None:
 
     assert merge_spans(spans).spans == tuple(spans)
     assert merge_spans([]).spans == ()
+
+
+@pytest.mark.parametrize("code", [0, 2], ids=["passed", "failed"])
+def test_a_transcripts_exit_code_counts_more_than_one_read_from_the_words_of_the_result(code: int) -> None:
+    guessed = inferred("9000000000000009", "4000000000000001", "call_1", "Bash", 200, 300)
+    guess = {sc.PROCESS_EXIT_CODE: 1, sc.TOOL_EXIT_CODE_FROM: "result", sc.ERROR_TYPE: "1"}
+    guessed = replace(guessed, attributes={**guessed.attributes, **guess}, status_code=STATUS_ERROR, status_message="guessed")
+
+    (tool,) = of_kind(merged([guessed, *harness()], [TranscriptToolCall("call_1", "Bash", exit_code=code)]), sc.SpanKind.TOOL_CALL)
+
+    assert tool.attributes[sc.PROCESS_EXIT_CODE] == code
+    assert sc.TOOL_EXIT_CODE_FROM not in tool.attributes
+    assert (tool.failed, tool.attributes.get(sc.ERROR_TYPE)) == ((True, "2") if code else (False, None))

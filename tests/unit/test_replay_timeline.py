@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -167,12 +169,11 @@ def test_markers_and_errors_in_order_of_time():
         (30, MarkerKind.TOOL_CALL),
         (35, MarkerKind.ERROR),
         (50, MarkerKind.TEST),
-        (100, MarkerKind.ERROR),
     ]
     first = timeline.next_marker(0, 1, errors_only=True)
     assert first is not None
     assert first.offset_ns == 35 * MS
-    assert timeline.next_marker(35 * MS, 1, errors_only=True, current=first).offset_ns == 100 * MS
+    assert timeline.next_marker(35 * MS, 1, errors_only=True, current=first) is None
     assert timeline.next_marker(35 * MS, -1, errors_only=True, current=first) is None
     assert timeline.next_marker(100 * MS, 1) is None
 
@@ -244,3 +245,31 @@ def test_any_spans_are_all_shown_once_and_time_stays_in_order(spans: list[SpanRe
     if by_hand:
         assert focus in by_hand
         assert timeline.row(focus).start_ns == max(timeline.row(i).start_ns for i in by_hand)
+
+
+def _stops(*spans: SpanRecord) -> list[str]:
+    timeline = Timeline(list(spans))
+    return [timeline.row(marker.row).span.name for marker in timeline.errors]
+
+
+def test_the_harness_failed_only_where_nothing_below_it_did():
+    tree = [
+        span("cell", 0, 100, kind="cell", failed=True),
+        span("adapter", 5, 90, parent="cell", kind="adapter_run", failed=True),
+        span("container", 6, 80, parent="adapter", kind="container", failed=True),
+    ]
+    assert _stops(*tree) == ["container"]
+    tool = span("tool", 30, 40, parent="container", kind="tool_call", failed=True)
+    verify = span("verify", 91, 99, parent="cell", kind="verifier", failed=True)
+    assert _stops(*tree, tool, verify) == ["tool", "verify"]
+
+
+def test_an_agents_inner_failures_are_stops_where_there_is_no_other():
+    inner = [
+        span("container", 6, 80, kind="container"),
+        span("FileSystem.read", 10, 11, parent="container", kind="agent", failed=True),
+        span("lookup", 12, 13, parent="container", kind=None, failed=True),
+    ]
+    assert _stops(*inner) == ["FileSystem.read", "lookup"]
+    assert _stops(*inner, span("chat", 20, 30, parent="container", kind="model_call", failed=True)) == ["chat"]
+    assert _stops(replace(inner[0], status_code=2), *inner[1:]) == ["container"]

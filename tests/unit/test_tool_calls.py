@@ -138,3 +138,25 @@ def test_gemini_as_its_cli_speaks_it(talk: Conversation) -> None:
     talk.asks(*gemini.request_facts(later).messages)
 
     assert talk.results() == [("run_1795_0", '{"command":"ls"}', '{"output":"a.txt"}')]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "failed"),
+    [
+        ("2 tests ran\n[exit code 1]", 1, True),
+        ("Exit code: 2\nno such file", 2, True),
+        ("Process exited with code 0\nfine", 0, False),
+        ("fine", None, False),
+        (f"{'x' * 300}\nexit code: 3\n{'x' * 300}", None, False),
+    ],
+    ids=["at_the_end", "at_the_beginning", "zero", "none", "in_a_file_that_was_read"],
+)
+def test_an_exit_code_at_an_end_of_the_result_is_the_tools(talk: Conversation, text: str, code: int | None, failed: bool) -> None:
+    talk.answers(call("make", "c1"))
+    talk.asks(result("c1", text))
+
+    (span,) = talk.recorded()
+
+    assert (span.attributes.get(sc.PROCESS_EXIT_CODE), span.failed) == (code, failed)
+    assert span.attributes.get(sc.TOOL_EXIT_CODE_FROM) == (None if code is None else "result")
+    assert span.attributes.get(sc.ERROR_TYPE) == (str(code) if failed else None)

@@ -10,7 +10,7 @@ from cabtrace.model.merge.bounds import Bounds
 from cabtrace.model.merge.fill import united
 from cabtrace.model.merge.rules import ToolFacts
 from cabtrace.model.merge.transcript import ToolCallLike
-from cabtrace.model.span import KIND_INTERNAL, STATUS_ERROR, AttributeValue, SpanRecord
+from cabtrace.model.span import KIND_INTERNAL, STATUS_ERROR, STATUS_UNSET, AttributeValue, SpanRecord
 
 _ORDER = ("telemetry", "transcript", "model_calls")  # of trust in times
 
@@ -39,6 +39,8 @@ def promoted(own: SpanRecord, facts: ToolFacts) -> SpanRecord:
 
 def with_transcript(span: SpanRecord, call: ToolCallLike, key: str) -> SpanRecord:
     """A call with what the agent's transcript says of it."""
+    if call.exit_code is not None:
+        span = _without_guess(span)
     facts = ToolFacts(call.tool_call_id, call.name, call.arguments, call.result, call.exit_code)
     attributes: dict[str, AttributeValue] = {
         **span.attributes,
@@ -88,6 +90,15 @@ def from_transcript(trace_id: str, call: ToolCallLike, key: str, bounds: Bounds 
         },
     )
     return _judged(replace(span, attributes={**span.attributes, **_filled(span, facts)}), call.error)
+
+
+def _without_guess(span: SpanRecord) -> SpanRecord:
+    """Without the exit code that was read from the words of the result, and what followed from it."""
+    if sc.TOOL_EXIT_CODE_FROM not in span.attributes:
+        return span
+    guessed = (sc.PROCESS_EXIT_CODE, sc.TOOL_EXIT_CODE_FROM, sc.ERROR_TYPE)
+    attributes = {key: value for key, value in span.attributes.items() if key not in guessed}
+    return replace(span, attributes=attributes, status_code=STATUS_UNSET, status_message="")
 
 
 def _filled(span: SpanRecord, facts: ToolFacts) -> dict[str, AttributeValue]:
