@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _BODIES_KEPT = 64
 _REST_FROM = 2_000  # rows
 _REST = 4  # times as long as it took to put the rows of a growing run in order
+_QUIET_REST = 50  # likewise, where only time has passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Snapshot:
 class ReplayRun:
     """Owns the one reader of a run; safe to use from the loading thread and the screen."""
 
-    def __init__(self, path: Path, *, progress: Progress = lambda share: None) -> None:
-        """Opens a run. `progress` gets the share that is read, and ends it by what it raises.
+    def __init__(self, path: Path, *, progress: Progress = lambda share: None, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        """Opens a run. `progress` gets the share that is read, and ends it by what it raises. `wall_ns`: Unix time.
 
         Raises:
             NotARunError: It is none.
@@ -67,11 +68,15 @@ class ReplayRun:
         self._tape: tuple[TerminalTape, str] | None = None
         self._spans = SpanLoader(path)
         self._stale = False
-        self._rest_until_s = 0.0
+        self._wall_ns = wall_ns
+        self._rest_until_s = self._quiet_until_s = 0.0
         self.snapshot = self._picture(progress)
 
     def refresh(self) -> bool:
-        """Takes in what a live recorder appended; True when `snapshot` is a new one. A run that vanished stays as it was."""
+        """Takes in what a live recorder appended, and the time that passed; True when `snapshot` is a new one.
+
+        A run that vanished stays as it was.
+        """
         with self._lock:
             try:
                 changed = self._view.refresh(spans=False)
@@ -80,7 +85,8 @@ class ReplayRun:
                 return False
             self._stale |= changed or self.snapshot.live != self._view.live
             # A large run grows for long: its rows are put in order again as often as that leaves most of the time to others.
-            if not self._stale or (self._view.live and time.monotonic() < self._rest_until_s):
+            rest_until_s = self._rest_until_s if self._stale else self._quiet_until_s
+            if not (self._stale or self._view.live) or (self._view.live and time.monotonic() < rest_until_s):
                 return False
             self._bodies.clear()
             self.snapshot = self._picture()
@@ -171,11 +177,14 @@ class ReplayRun:
             live=live,
             wall_ns=view.header.clock.wall_ns,
             terminal_ns=int(terminal.last_time_s * 1e9) if len(terminal) else None,
+            now_ns=self._wall_ns(),
             progress=progress,
         )
         self._stale = False
+        ended_s = time.monotonic()
+        self._quiet_until_s = ended_s + _QUIET_REST * (ended_s - began_s)
         if len(timeline) > _REST_FROM:
-            self._rest_until_s = time.monotonic() + _REST * (time.monotonic() - began_s)
+            self._rest_until_s = ended_s + _REST * (ended_s - began_s)
         return Snapshot(
             header=view.header,
             timeline=timeline,

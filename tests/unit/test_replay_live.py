@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,25 @@ def test_a_live_run_is_followed_until_the_user_looks_elsewhere(recording: Record
     assert session.clock.following
 
 
+def test_time_goes_on_while_nothing_is_heard(recording: Recording):
+    recording.add(0, 100)
+    now_ns = START_NS + 2_000 * MS
+    run = ReplayRun(recording.path, wall_ns=lambda: now_ns)
+    session = Session(run, lambda: 0)
+    assert session.position_ns == 2_000 * MS
+    now_ns += 1_500 * MS
+
+    deadline = time.monotonic() + 10
+    while not run.refresh() and time.monotonic() < deadline:
+        time.sleep(0.01)  # what only time changes is looked at seldom
+    session.refresh()
+
+    assert session.position_ns == session.clock.duration_ns == 3_500 * MS
+    cell = session.snapshot.timeline.row(0)
+    assert (cell.span.end_ns, cell.end_ns) == (None, 3_500 * MS)
+    assert session.snapshot.timeline.row(1).end_ns == 100 * MS
+
+
 def test_what_is_folded_and_selected_stays_so_while_rows_move(recording: Recording):
     for i in range(8):
         recording.add(10 + i, 11 + i, kind="agent")
@@ -100,7 +120,7 @@ def test_the_screen_shows_what_comes_and_how_it_ends(tmp_path: Path, recording: 
     async def script(driver: Driver) -> None:
         screen = driver.app.screen
         assert isinstance(screen, ReplayScreen)
-        assert "⏺ LIVE" in driver.text()
+        assert "● LIVE" in driver.text()
         recording.add(120, 240, said="second words\r\n")
         screen._poll()
         await driver.settle()
@@ -111,7 +131,7 @@ def test_the_screen_shows_what_comes_and_how_it_ends(tmp_path: Path, recording: 
         screen._poll()
         await driver.settle()
         assert "✓ PASS" in driver.text()
-        assert "⏺" not in driver.text()
+        assert "●" not in driver.text()
         await driver.press("home")
         assert "first words" not in driver.text()
 
