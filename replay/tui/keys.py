@@ -68,7 +68,7 @@ REPLAY_KEYS = (
     Key("search", "slash", "/", "search", "search spans, messages, logs and the screen", "search", "Search", at_once=True),
     Key("search.next", "ctrl+n", "ctrl+n", "step_hit(1)", "next hit; enter or ↓ while the search is open", "", "Search"),
     Key("search.previous", "ctrl+p", "ctrl+p", "step_hit(-1)", "previous hit; ↑ while the search is open", "", "Search"),
-    Key("go", "g", "g", "go", "go to a time, a share, a call (#3), a span's id or name", "", "Search", at_once=True),
+    Key("go", "g", "g", "go", "go to a time, a share, a call (#3), a span's id, name or words", "", "Search", at_once=True),
     Key("bookmark", "m", "m", "bookmark", "bookmark this moment with a note, or change the note", "", "Search", at_once=True),
     Key("bookmark.next", "apostrophe", "'", "jump_bookmark(1)", "next bookmark", "", "Search"),
     Key("bookmark.previous", "quotation_mark", '"', "jump_bookmark(-1)", "previous bookmark", "", "Search"),
@@ -85,7 +85,11 @@ REPLAY_KEYS = (
     Key("path", "x", "x", "path", "mark what the run's length hangs on: the critical path", "", "Spans"),
     Key("fold.close", "minus", "-", "fold(True)", "close the row, or go to the one above it", "", "Spans"),
     Key("fold.open", "plus", "+", "fold(False)", "open the row", "", "Spans"),
-    *(Key(f"tab.{t.name.lower()}", k, k, f"tab('{t.name}')", f"panel {t.value}", "", "Panels") for t, k in TAB_KEYS.items()),
+    *(
+        Key(f"tab.{t.name.lower()}", k, k, f"tab('{t.name}')", f"panel {t.value}", "why" if t is Tab.WHY else "", "Panels")
+        for t, k in TAB_KEYS.items()
+    ),
+    Key("markdown", "M", "M", "markdown", "lay out markdown in messages, or show it as it was sent", "", "Panels"),
     Key("tab.previous", "left_curly_bracket", "{", "next_tab(-1)", "previous panel", "", "Panels"),
     Key("tab.next", "right_curly_bracket", "}", "next_tab(1)", "next panel", "panel", "Panels"),
     Key(
@@ -114,11 +118,7 @@ DIGIT_KEYS = tuple(
     Key(f"share.{digit}", str(digit), str(digit), f"seek_share({digit})", f"to {digit}0 % of the run", "", "Jump")
     for digit in range(10)
 )
-
-SHARE_KEYS = tuple(
-    Key(f"compare.share.{digit}", str(digit), str(digit), f"seek_share({digit})", f"to {digit}0 % of the run", "", "Jump")
-    for digit in range(10)
-)
+COMPARE_DIGIT_KEYS = tuple(replace(key, id=f"compare.{key.id}") for key in DIGIT_KEYS)
 
 COMPARE_KEYS = (
     Key("compare.play", "space", "space", "play", "play or pause", "play"),
@@ -177,7 +177,7 @@ RUNS_KEYS = (
 TABLES: Final = {
     "replay": (*REPLAY_KEYS, *DIGIT_KEYS),
     "list of runs": RUNS_KEYS,
-    "comparison": (*COMPARE_KEYS, *SHARE_KEYS),
+    "comparison": (*COMPARE_KEYS, *COMPARE_DIGIT_KEYS),
 }
 
 #: the keys of panes that have some of their own, by id
@@ -185,13 +185,29 @@ PANE_KEYS: Final = {
     "terminal": (
         Key("", "", "↑ ↓", "", "scroll a line"),
         Key("", "", "page ↑ ↓", "", "scroll a page"),
+        Key("", "", "( )", "", "8 columns to the left, to the right, where ‹ or › say that there is more"),
+        Key("", "", "ctrl+← →", "", "likewise, and so does shift with the wheel"),
     ),
     "document": (
         Key("", "", "↑ ↓", "", "to the line before or after that can be gone to; else scroll"),
-        Key("", "", "enter", "", "the playhead goes to the instant of that line"),
+        Key("", "", "enter", "", "the playhead goes to the instant of that line; ▸ opens, ▾ closes"),
+        Key("", "", ") (", "", "next, previous section: a file, a message, an axis"),
+        Key("", "", "h H", "", "next, previous part of one: a hunk, a tool call"),
         Key("", "", "page ↑ ↓", "", "scroll a page"),
     ),
 }
+#: the keys of the line that one types into
+PROMPT_KEYS: Final = tuple(
+    Key("", "", shown, "", help, "", "While typing")
+    for shown, help in (
+        ("enter", "search, go, keep; in a search then the next hit"),
+        ("↑", "the last words that were searched for, where there are none yet; then the previous hit"),
+        ("↓", "the next hit"),
+        ("ctrl+u", "start anew; enter on nothing ends the search"),
+        ("ctrl+w", "without the last word"),
+        ("esc", "close the line; what was found stays marked"),
+    )
+)
 DIGITS: Final = Key("", "", "0 … 9", "", "to so many tenths of the run", "", "Jump")
 
 

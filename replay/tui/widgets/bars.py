@@ -109,12 +109,15 @@ class HintBar(Toned):
         pieces: list[Piece] = [words(" ")]
         used = 1
         hinted = [key for key in self._keys if key.hint]
-        last = hinted[-2:]  # help and quit are what one must never have to guess
-        reserved = sum(cell_len(f"{key.shown} {key.hint}  ") for key in last)
+        # what one must never have to guess: why it ended so, help, quit
+        kept = [*(key for key in hinted if key.id == "tab.why"), *hinted[-2:]]
+        reserved = sum(cell_len(f"{key.shown} {key.hint}  ") for key in kept)
         for key in hinted:
             shown = _pair(key, self._keys)
             need = cell_len(f"{shown} {key.hint}  ")
-            if key not in last and used + need + reserved > width:
+            if key in kept:
+                reserved -= need
+            elif used + need + reserved > width:
                 continue
             pieces += [words(shown, Tone.KEY), words(f" {key.hint}  ", Tone.DIM)]
             used += need
