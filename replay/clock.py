@@ -55,6 +55,10 @@ class ReplayClock:
         elapsed = int((self._now_ns() - self._anchored_at_ns) * self._speed)
         return min(self._idle.advance(self._anchor_ns, elapsed), self._duration_ns)
 
+    def ahead(self, percent: int) -> int:
+        """The instant so many percent of the whole after the position; before it, and maybe before 0, where they are negative."""
+        return self.position_ns + self._duration_ns * percent // 100
+
     def tick(self) -> int:
         """Called once a frame: caps what a stall may skip, stops at the end; returns the position."""
         if not self._playing:

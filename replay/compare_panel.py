@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from cabtrace.diagnose.diff.compare import Amount, Comparison
 from cabtrace.diagnose.diff.divergence import Divergence, difference
+from cabtrace.model.outcome import PROVISIONAL_NOTE
 from cabtrace.model.run import RunHeader
+from cabtrace.text import SafeText, safe
 from replay import display
 from replay.compare_session import NAMES, CompareSession
 from replay.compare_steps import Match, Pair, Step
@@ -51,6 +53,33 @@ def run_name(header: RunHeader, other: RunHeader) -> str:
     )
     parts = [one for one, another in pairs if one != another] or [header.agent.name]
     return " / ".join(parts) + f" #{header.attempt}"
+
+
+def title(session: CompareSession) -> str:
+    """What the header names: the tasks."""
+    return "compare  " + " ⇄ ".join(dict.fromkeys(run.snapshot.header.task.id for run in session.runs))
+
+
+def standing(session: CompareSession) -> list[Piece]:
+    """What the header says at the right: what to beware of, whether the runs parted, and how the playheads move."""
+    provisional = any(run.snapshot.header.provisional for run in session.runs)
+    return [
+        words(f"! {PROVISIONAL_NOTE}  " if provisional else "", Tone.WARN),
+        words("no divergence  " if session.compared.summary.divergence is None else "", Tone.GOOD),
+        words("⇄ locked " if session.locked else "╱ free ", Tone.DIM if session.locked else Tone.WARN),
+    ]
+
+
+def side_title(session: CompareSession, side: int) -> SafeText:
+    """`A  codex #1`, above a terminal."""
+    headers = [run.snapshot.header for run in session.runs]
+    return safe(f"{NAMES[side]}  {run_name(headers[side], headers[1 - side])}", max_chars=200, newlines=False)
+
+
+def steps_title(session: CompareSession) -> str:
+    """`Steps 21, 4 differences`."""
+    differ = len(session.differences)
+    return f"Steps {len(session.pairs):,}, {differ:,} difference{'s' * (differ != 1)}"
 
 
 def panel(session: CompareSession) -> Iterator[Line]:

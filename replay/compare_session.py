@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from replay.clock import ReplayClock
 from replay.compare_steps import Compared, Match, Pair
-from replay.run import ReplayRun
 
-STEP_NS: Final = 100_000_000
+if TYPE_CHECKING:
+    from replay.run import ReplayRun
+
 NAMES: Final = ("A", "B")
 
 
@@ -78,10 +79,6 @@ class CompareSession:
     def seek_share(self, share: float) -> None:
         """To a share of the whole, 0 to 1."""
         self.seek(round(self.clock.duration_ns * share))
-
-    def seek_by(self, percent: int) -> None:
-        """So many percent of the run on or back."""
-        self.seek(self.clock.position_ns + self.clock.duration_ns * percent // 100)
 
     def step_time(self, by_ns: int) -> None:
         """So much on or back, then paused."""

@@ -23,6 +23,9 @@ _PHASES = {
 }
 
 
+Answer = tuple[str, str, str]  # a key as Textual names it, what it does in words, the answer's name
+
+
 class Job:
     """One child. `of` is the run that it repeats, None where it is a cell that is watched."""
 
@@ -49,6 +52,16 @@ class Job:
     def lacks_task(self) -> bool:
         """Whether it could not be made because nobody said where the task is."""
         return not self.running and self.run is None and "--task" in self.child.complaint()
+
+    def answers(self) -> list[Answer]:
+        """What the user can do about it now."""
+        follow = [] if self.run is None else [("enter", "replay the new run", "replay")]
+        if self.running:
+            return [*follow, ("x", "stop it", "stop"), ("escape", "let it go on in the background", "")]
+        if self.lacks_task:
+            return [("t", "name the task's folder", "task"), ("escape", "close", "")]
+        compare = [("c", "compare it with the run it repeats", "compare")] if follow else []
+        return [*follow, *compare, ("escape", "close", "")]
 
     @property
     def run(self) -> Path | None:
@@ -88,13 +101,13 @@ class Job:
         stats = self.report.stats
         yield Line()
         if not stats:
-            yield line(words("starting …" if not self.report.phases else "⏺ running", Tone.WARN))
+            yield line(words("starting …" if not self.report.phases else "● running", Tone.WARN))
             return
         tokens = stats.get("input_tokens", 0) + stats.get("output_tokens", 0)
         counts = (
             f"  {stats.get('calls', 0):,} model calls, {tokens:,} tokens, {display.size(stats.get('terminal_bytes'))} of terminal"
         )
-        yield line(words("⏺ running", Tone.WARN), words(counts, Tone.DIM))
+        yield line(words("● running", Tone.WARN), words(counts, Tone.DIM))
 
 
 def rerun_argv(run: Path, store: Path, task: Path | None = None) -> list[str]:
@@ -114,6 +127,15 @@ def rerun_words(header: RunHeader, run: Path, store: Path) -> Iterator[Line]:
     yield line(
         words("$ ", Tone.DIM), words(shlex.join(["cabtrace", "rerun", str(run), "--store", str(store)]), Tone.DIM), indent=2
     )
+
+
+def task_folder(text: str) -> Path | None:
+    """The folder that was named, if there is a task in it."""
+    try:
+        folder = Path(text.strip()).expanduser().absolute()
+        return folder if (folder / "task.toml").is_file() else None
+    except (OSError, ValueError, RuntimeError):  # the last one: `~` of a user whom nobody knows
+        return None
 
 
 def leave_words(running: int) -> Iterator[Line]:

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, overload
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.log import LogRecord
-from cabtrace.model.span import SpanEvent, SpanRecord
+from cabtrace.model.span import Attributes, SpanEvent, SpanRecord
 from replay import display
-from replay.bookmarks import Bookmark
 
 if TYPE_CHECKING:
+    from replay.bookmarks import Bookmark
     from replay.timeline import Timeline
 
 _TEXT_KEYS = ("exception.message", "message", "body", sc.GEN_AI_EVALUATION_EXPLANATION)
+_EVENT_NAME = "event.name"  # where it stood before records had a field for it
+_TOLD = frozenset({_EVENT_NAME, "event.timestamp"})  # by the line itself
 _WARN, _ERROR = 13, 17  # OpenTelemetry's severity numbers
 _CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`grade` is "", "warn", "bad" or "mark". Texts are as recorded, hence hostile. `time_ns` is Unix time, 0 when unknown."""
+    """`grade` is "", "warn", "bad" or "mark". Texts are as recorded, hence hostile. `time_ns` is Unix time, 0 when unknown.
+
+    `body` is what it says in words, "" where `text` is made of its attributes.
+    """
 
     time_ns: int
     title: str
     source: str
     text: str
     grade: str = ""
+    attributes: Attributes = field(default_factory=dict)
+    body: str = ""
 
 
 def journal(timeline: Timeline, logs: Iterable[LogRecord], bookmarks: Iterable[Bookmark]) -> Sequence[Entry]:
@@ -72,8 +80,11 @@ class _Journal(Sequence[Entry]):
 
 def _of_event(span: SpanRecord, event: SpanEvent) -> Entry:
     text = next((str(event.attributes[key]) for key in _TEXT_KEYS if event.attributes.get(key)), "")
-    text = text or "  ".join(_pairs(event.attributes.items()))
-    return Entry(event.time_ns, event.name, span.name, text[:_CHARS], "bad" if event.name == "exception" else "")
+    shown = text or "  ".join(_pairs(event.attributes.items()))
+    grade = "bad" if event.name == "exception" else ""
+    named = event.attributes.get(_EVENT_NAME)
+    title = named if isinstance(named, str) and named else event.name
+    return Entry(event.time_ns, title, span.name, shown[:_CHARS], grade, event.attributes, text[:_CHARS])
 
 
 def _of_log(log: LogRecord) -> Entry:
@@ -81,12 +92,13 @@ def _of_log(log: LogRecord) -> Entry:
     more = "  ".join(_pairs(log.attributes.items()))
     number = log.severity_number
     grade = "bad" if number >= _ERROR else "warn" if number >= _WARN else ""
-    title = log.severity_text or log.event_name or "log"
-    return Entry(log.time_ns or log.observed_ns, title, log.event_name or log.scope, f"{text}  {more}".strip()[:_CHARS], grade)
+    name = log.attributes.get(_EVENT_NAME)
+    event_name = name if isinstance(name, str) and name else log.event_name
+    title, shown = log.severity_text or event_name or "log", f"{text}  {more}".strip()[:_CHARS]
+    return Entry(log.time_ns or log.observed_ns, title, event_name or log.scope, shown, grade, log.attributes, text)
 
 
 def _pairs(items: Iterable[tuple[str, object]]) -> Iterator[str]:
-    for place, (key, value) in enumerate(items):
-        if place == 6:
-            return
+    telling = ((key, value) for key, value in items if key not in _TOLD)
+    for key, value in islice(telling, 6):
         yield f"{key}={display.value_text(value)[:80]}"  # type: ignore[arg-type]  # attribute values, by construction

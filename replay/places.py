@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cabtrace.errors import UsageError
 from replay import display
+from replay.candidates import spans_with
 from replay.timeline import Timeline
 
 if TYPE_CHECKING:
+    from cabtrace.model.span import SpanRecord
     from replay.call_list import CallList
 
 FORMS = "12.3s, 1500ms, 2m05s, 01:02.5, 1:02:03, 50% or an ISO time such as 2026-11-22T15:36:31Z"
 _ROUNDING_NS = 1_000_000  # links are printed to the millisecond
+_LOOK_AT = 1_000  # spans that are read one by one, before those of a large run are told apart by their words
 _MOST_NS = 10 * 365 * 24 * 3_600 * 10**9
 _UNITS = {"h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "": 10**9}
 _AMOUNTS = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ms|h|m|s)", re.ASCII)
@@ -66,7 +70,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The first span whose name holds these words, or whose id begins with them."""
+    """The first span whose id begins with these words, else whose name holds them, else whose row does, as the tree shows it."""
 
     text: str
 
@@ -222,11 +226,30 @@ def _named(text: str, timeline: Timeline) -> Found:
         except UsageError:
             pass
     wanted = text.casefold()
-    for place, span in enumerate(timeline.spans):
-        if wanted in span.name.casefold() or wanted in display.title(span).casefold():
-            row = timeline.row(timeline.row_of(place))
-            return Found(row.start_ns, row.index)
-    raise UsageError(f"No time, span id or span name is {text[:80]!r}.")
+
+    def rank(span: SpanRecord) -> int | None:
+        title = display.title(span)
+        if wanted in span.name.casefold() or wanted in title.casefold():
+            return 0
+        return 1 if wanted in f"{title} {display.detail(span)}".casefold() else None
+
+    spans = timeline.spans
+    found = _best(((place, spans[place]) for place in range(min(len(spans), _LOOK_AT))), rank)
+    if len(spans) > _LOOK_AT and (found is None or found[0]):
+        found = _best(spans_with(spans, text), rank)
+    if found is None:
+        raise UsageError(f"No time, span id or span name is {text[:80]!r}, and no row of the tree shows it.")
+    row = timeline.row(timeline.row_of(found[1]))
+    return Found(row.start_ns, row.index)
+
+
+def _best(spans: Iterable[tuple[int, SpanRecord]], rank: Callable[[SpanRecord], int | None]) -> tuple[int, int] | None:
+    """Rank and place of the first of those with the least rank."""
+    best: tuple[int, int] | None = None
+    for place, span in spans:
+        if (of := rank(span)) is not None and (best is None or (of, place) < best):
+            best = of, place
+    return best
 
 
 def _call(number: int, timeline: Timeline, calls: CallList) -> Found:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cabtrace.diagnose.triage import Failure, cluster
-from replay.runs import Filter, RunRow
+from cabtrace.model.outcome import PROVISIONAL_NOTE
+from replay.document import Piece, Tone, words
+from replay.runs import MARK, Filter, RunRow
 
 FINE: Final = ("", "", "")  # the key of the group of runs that did not fail
 _UNREAD: Final = ("?", "", "")
@@ -29,10 +31,14 @@ Entry = RunRow | GroupRow
 
 
 class RunList:
-    """State of the list. `entries` is what is shown; `chosen` a place in it. `failures` is None while it is not grouped."""
+    """State of the list. `entries` is what is shown; `chosen` a place in it. `failures` is None while it is not grouped.
+
+    `reading`: more of the store may come. `to_diagnose`: how many runs the groups wait for, 0 once they are complete.
+    """
 
     def __init__(self) -> None:
         self.all: Sequence[RunRow] = ()
+        self.reading = True
         self.query = ""
         self.failed_only = False
         self.entries: Sequence[Entry] = ()
@@ -41,13 +47,15 @@ class RunList:
         self.provisional = False
         self.chosen = 0
         self.marks: list[Path] = []
-        self.failures: dict[Path, Failure] | None = None
+        self.failures: Mapping[Path, Failure] | None = None
+        self.to_diagnose = 0
         self.folded: set[tuple[str, str, str]] = {FINE}
         self._moved = False
         self._filter = Filter(())
 
-    def take(self, rows: Sequence[RunRow]) -> None:
+    def take(self, rows: Sequence[RunRow], *, reading: bool = False) -> None:
         """Some more of the store was read; the chosen run stays chosen once the user has moved."""
+        self.reading = reading
         kept = self._here() if self._moved else None
         self.all, self.failed = rows, sum(row.failed for row in rows)
         self.provisional = any(row.provisional for row in rows)
@@ -65,10 +73,10 @@ class RunList:
         self.failed_only = not self.failed_only
         self._show(kept, anew=True)
 
-    def group(self, failures: dict[Path, Failure] | None) -> None:
+    def group(self, failures: Mapping[Path, Failure] | None, to_diagnose: int = 0) -> None:
         """In groups by what these say went wrong, or, when it is None, as one list."""
         kept = self._here()
-        self.failures = failures
+        self.failures, self.to_diagnose = failures, to_diagnose
         self._show(kept)
 
     def fold(self, *, closed: bool | None = None) -> bool:
@@ -124,7 +132,7 @@ class RunList:
             return failure.key
         return _UNREAD if row.failed else FINE
 
-    def _grouped(self, rows: Sequence[RunRow], failures: dict[Path, Failure]) -> list[Entry]:
+    def _grouped(self, rows: Sequence[RunRow], failures: Mapping[Path, Failure]) -> list[Entry]:
         """Biggest group first; those that are not diagnosed and those that did not fail come last."""
         known = [(row, failure) for row in rows if (failure := failures.get(row.path)) is not None]
         entries: list[Entry] = []
@@ -140,6 +148,32 @@ class RunList:
             return []
         folded = key in self.folded
         return [GroupRow(key, rule, signature, len(rows), folded), *(() if folded else rows)]
+
+
+def standing(runs: RunList) -> list[Piece]:
+    """How many runs there are, and what the list leaves out or waits for."""
+    total = len(runs.all)
+    counts = f"{total:,} run{'s' * (total != 1)}, {runs.failed:,} failed{', reading …' if runs.reading else ''}"
+    pieces = [words(counts if total or not runs.reading else "", Tone.DIM)]
+    if runs.failures is not None:
+        more = f" {len(runs.failures):,} of {runs.to_diagnose:,} …" if runs.to_diagnose else ""
+        pieces.append(words(f"  by cause{more}", Tone.WARN))
+    if runs.query:
+        pieces.append(words(f"  {runs.matching:,} match {runs.query!r}", Tone.WARN))
+    if runs.failed_only:
+        pieces.append(words("  failed only", Tone.WARN))
+    if runs.provisional:
+        pieces.append(words(f"  {MARK} {PROVISIONAL_NOTE}", Tone.WARN))
+    return pieces
+
+
+def why_empty(runs: RunList) -> str:
+    """A sentence for a list that shows nothing."""
+    if runs.query and runs.all:
+        return f"No run matches {runs.query!r}."
+    if runs.all:
+        return "No run failed."
+    return "reading …" if runs.reading else "There is no run yet; `cabtrace demo` makes two."
 
 
 def _same(entry: Entry, wanted: Entry | tuple[str, str, str]) -> bool:

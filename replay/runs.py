@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
-from cabtrace.store.catalog import RunSummary
 from replay import display
 from replay.document import Piece, Tone, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cabtrace.store.catalog import RunSummary
 
 MARK: Final = "*"  # behind the verdict of a provisional run
 
@@ -96,16 +99,6 @@ class Filter:
         spellings = [re.compile("[^ ]*?".join(map(re.escape, word))) for word in wanted]
         self._loose = [row for row in self._loose if all(spelling.search(row.text) for spelling in spellings)]
         return self._loose
-
-
-def narrowed(rows: Sequence[RunRow], query: str) -> list[RunRow]:
-    """What a filter leaves of some rows."""
-    return list(Filter(rows).narrow(query))
-
-
-def run_rows(runs: Iterable[RunSummary]) -> list[RunRow]:
-    """Failed ones before the others, newest first."""
-    return in_order(map(run_row, runs))
 
 
 def run_row(run: RunSummary) -> RunRow:

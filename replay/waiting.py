@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cabtrace.model import semconv as sc
 from cabtrace.store.span_facts import KIND_CODES
 from replay import display
 from replay.document import Piece, Tone, words
-from replay.run import Snapshot
+
+if TYPE_CHECKING:
+    from replay.run import Snapshot
 
 _LONG_NS = 30 * 10**9  # by then most models have answered
 _SHORT_NS = 1_000_000_000

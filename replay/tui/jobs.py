@@ -114,8 +114,8 @@ class JobApp(App[int]):
             self.say(job.sentence())
 
     def say(self, sentence: str) -> None:
-        """A sentence in place of the keys, where the screen has such a place."""
-        say = getattr(self.screen, "say", None)
+        """A sentence in place of the keys, of the screen below where a window is open that has no such place."""
+        say = next((say for screen in reversed(self.screen_stack) if (say := getattr(screen, "say", None))), None)
         if say is not None:
             say(sentence)
 

@@ -82,9 +82,17 @@ REPLAY_KEYS = (
     Key("select.page_up", "pageup", "page up", "select(-20)", "20 rows up", "", "Spans"),
     Key("select.page_down", "pagedown", "page down", "select(20)", "20 rows down", "", "Spans"),
     Key("fold", "enter", "enter", "activate", "open or close the row; go to a span that has nothing below", "fold", "Spans"),
+    Key("go.selected", "G", "G", "go_to_selected", "to the start of the selected row, as a double click", "", "Spans"),
+    Key("steps", "S", "S", "steps", "only steps (model calls, tool calls, tests, errors), or all spans", "steps", "Spans"),
     Key("path", "x", "x", "path", "mark what the run's length hangs on: the critical path", "", "Spans"),
-    Key("fold.close", "minus", "-", "fold(True)", "close the row, or go to the one above it", "", "Spans"),
-    Key("fold.open", "plus", "+", "fold(False)", "open the row", "", "Spans"),
+    Key("fold.close", "left_parenthesis", "(", "fold(True)", "close the row, or go to the one above it", "", "Spans"),
+    Key("fold.open", "right_parenthesis", ")", "fold(False)", "open the row", "", "Spans"),
+    Key("fold.close_all", "underscore", "_", "fold_all(True)", "close all rows", "", "Spans"),
+    Key("fold.open_all", "asterisk", "*", "fold_all(False)", "open all rows", "", "Spans"),
+    Key("time.nearer", "plus,equals_sign", "+", "magnify(4.0)", "a quarter of it; also ctrl and wheel", "zoom", "Time in sight"),
+    Key("time.farther", "minus", "-", "magnify(0.25)", "four times as much", "", "Time in sight"),
+    Key("time.fit", "f", "f", "fit", "the time of the selected row", "", "Time in sight"),
+    Key("time.whole", "F", "F", "whole", "the time of all of the run", "", "Time in sight"),
     *(
         Key(f"tab.{t.name.lower()}", k, k, f"tab('{t.name}')", f"panel {t.value}", "why" if t is Tab.WHY else "", "Panels")
         for t, k in TAB_KEYS.items()

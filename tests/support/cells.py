@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from cabtrace.runner.cell import run_cell
 from cabtrace.runner.spec import Cancel, CellSpec
 from cabtrace.runner.task import load_task
 from tests.support.cli_rig import make_task
+from tests.support.loopback import QuietHandler, serving
 
 ADD = "#!/bin/sh\n# prints the sum of its two arguments\necho $(($1 - $2))\n"
 CHECK = "#!/bin/sh\n[ \"$(sh add.sh 2 2)\" = 4 ] && echo 'ok 1 - visible' || { echo 'not ok 1 - visible'; exit 1; }\n"
@@ -139,18 +139,15 @@ def canned_endpoint(answers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Streams each answer once, then the last one for ever."""
     rest = list(answers)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.read_body()
             answer = rest.pop(0) if len(rest) > 1 else rest[0]
             if "error" in answer:
-                self._send(
-                    400,
-                    "application/json",
-                    json.dumps({"error": {"message": answer["error"], "type": "invalid_request_error"}}).encode(),
-                )
+                error = {"message": answer["error"], "type": "invalid_request_error"}
+                self.reply(400, "application/json", json.dumps({"error": error}).encode())
                 return
             head = {"id": "canned", "object": "chat.completion.chunk", "created": 1, "model": "m"}
             usage = {"prompt_tokens": 100, "completion_tokens": answer["tokens"], "total_tokens": 100 + answer["tokens"]}
@@ -160,26 +157,10 @@ def canned_endpoint(answers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 {**head, "choices": [], "usage": usage},
             ]
             body = b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events) + b"data: [DONE]\n\n"
-            self._send(200, "text/event-stream", body)
+            self.reply(200, "text/event-stream", body)
 
-        def _send(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/v1"
 
 
 Made = dict[str, Path]

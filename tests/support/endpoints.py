@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.loopback import QuietHandler, serving
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,16 @@ ENDPOINTS = {
 
 @contextmanager
 def endpoint(answer: Answer, retry_after_s: str = "0.05") -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(answer.status)
-            self.send_header("Content-Type", answer.kind)
-            self.send_header("Content-Length", str(answer.declared or len(answer.body)))
-            self.send_header("Retry-After", retry_after_s)
-            self.end_headers()
-            self.wfile.write(answer.body)
+            self.read_body()
+            more = {"Retry-After": retry_after_s}
+            if answer.declared is not None:
+                more["Content-Length"] = str(answer.declared)
+            self.reply(answer.status, answer.kind, answer.body, more)
 
         def do_GET(self) -> None:
             self.send_error(401 if answer.status == 401 else 200)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as url:
+        yield f"{url}/v1"

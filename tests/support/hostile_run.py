@@ -170,3 +170,21 @@ def _files(writer: RunWriter, bad: Payloads) -> None:
         "tests": [{"name": bad(), "passed": False}, {"name": bad(), "passed": [bad()]}],
     }
     writer.write_file("artifacts/verifier.json", orjson.dumps(verifier))
+    _notes(writer, bad)
+
+
+def _notes(writer: RunWriter, bad: Payloads) -> None:
+    """Log records, and bookmarks that somebody else set."""
+    for number in range(3):
+        record = {
+            "timeUnixNano": str(at(40 + number)),
+            "severityText": bad(),
+            "eventName": bad(),
+            "body": {"stringValue": bad()},
+            "attributes": [{"key": bad(), "value": {"stringValue": bad()}}],
+        }
+        line = {"resourceLogs": [{"scopeLogs": [{"scope": {"name": bad()}, "logRecords": [record]}]}]}
+        writer.append("logs", orjson.dumps(line) + b"\n")
+    marks = [{"time_unix_nano": at(100 * number), "note": bad()} for number in range(1, 6)]
+    bookmarks = {"format": "cabtrace.bookmarks", "version": 1, "bookmarks": marks}
+    (writer.path / "bookmarks.json").write_bytes(orjson.dumps(bookmarks))

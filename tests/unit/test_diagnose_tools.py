@@ -4,8 +4,8 @@ import pytest
 
 from cabtrace.diagnose.evidence import Evidence
 from cabtrace.diagnose.tools import canonical, command_of, tool_use
-from cabtrace.model.exit_code import exit_code_in
 from cabtrace.model import semconv as sc
+from cabtrace.model.exit_code import exit_code_in
 from cabtrace.store.calls import CallBody
 from tests.support.plain_run import PlainRun, call, tool
 

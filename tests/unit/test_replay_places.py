@@ -7,7 +7,21 @@ from pathlib import Path
 import pytest
 
 from cabtrace.errors import UsageError
-from replay.places import Call, FirstError, Found, Instant, Offset, Share, Span, parse_link, parse_span, parse_time, resolve
+from replay import display, places
+from replay.places import (
+    Call,
+    FirstError,
+    Found,
+    Instant,
+    Named,
+    Offset,
+    Share,
+    Span,
+    parse_link,
+    parse_span,
+    parse_time,
+    resolve,
+)
 from replay.run import ReplayRun, Snapshot
 from replay.story import tell
 from replay.timeline import Timeline
@@ -126,3 +140,16 @@ def test_the_plain_story_marks_the_place(tmp_path: Path):
     assert rows[here - 1][:9] <= "00:21.000" < rows[here + 1][:9]
     assert any(row.startswith("At 00:21.000") for row in rows)
     assert not any("◀ here" in row for row in tell(run))
+
+
+def test_a_name_is_found_in_a_large_run_as_in_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    snapshot = ReplayRun(build_sample_run(tmp_path)).snapshot
+    names = {text for span in snapshot.timeline.spans for text in (span.name, display.title(span))}
+    texts = sorted(names | {name[1:4].upper() for name in names} - {""})
+    small = [resolve(Named(text), snapshot.timeline, snapshot.calls) for text in texts]
+    monkeypatch.setattr(places, "_LOOK_AT", 0)
+
+    assert [resolve(Named(text), snapshot.timeline, snapshot.calls) for text in texts] == small
+    assert len(texts) > 20
+    with pytest.raises(UsageError, match="span name is 'of no span'"):
+        resolve(Named("of no span"), snapshot.timeline, snapshot.calls)

@@ -13,7 +13,7 @@ from cabtrace.diagnose.triage import Failure
 from cabtrace.text import safe
 from replay.document import Tone
 from replay.run_list import FINE, GroupRow, RunList
-from replay.runs import Filter, RunRow, narrowed
+from replay.runs import Filter, RunRow
 
 WORDS = ["codex", "claude", "fail", "pass", "rust-error", "gpt-x"]
 
@@ -124,12 +124,12 @@ def test_typing_letter_by_letter_leaves_what_the_whole_query_leaves(texts: list[
     query = ""
     for letter in letters:
         query += letter
-        assert list(typed.narrow(query)) == narrowed(rows, query)
+        assert list(typed.narrow(query)) == list(Filter(rows).narrow(query))
     for end in range(len(query), -1, -1):
-        assert list(typed.narrow(query[:end])) == narrowed(rows, query[:end])
+        assert list(typed.narrow(query[:end])) == list(Filter(rows).narrow(query[:end]))
 
 
 @pytest.mark.parametrize("query", ["RUST", "claude gpt-x", "clgp"])
 def test_the_filter_looks_at_every_cell(query: str):
     rows = [row("1", "Claude", "gpt-x", "rust-error")]
-    assert narrowed(rows, query) == (rows if query != "clgp" else [])
+    assert list(Filter(rows).narrow(query)) == (rows if query != "clgp" else [])

@@ -8,7 +8,8 @@ import pytest
 
 from cabtrace.text import safe
 from replay.document import Tone
-from replay.runs import RunRow, in_order, narrowed
+from replay.listing import Listed
+from replay.runs import Filter, RunRow, in_order
 from replay.tui.screens.runs import RunsScreen
 from tests.support.pilot import Driver, drive
 from tests.support.sample_run import build_sample_run
@@ -44,13 +45,13 @@ def test_failed_first_then_newest():
 )
 def test_words_and_letters_in_order(query: str, found: bool):
     rows = [row("✗ FAIL", "codex", "gpt-x", "polyglot/rust-error-handling")]
-    assert narrowed(rows, query) == (rows if found else [])
+    assert list(Filter(rows).narrow(query)) == (rows if found else [])
 
 
 def test_letters_count_only_where_no_row_has_the_words():
     passed, failed = row("✓ PASS", "step-flash"), row("✗ FAIL", "step-flash/pa-s-s")
-    assert narrowed([passed, failed], "pass") == [passed]
-    assert narrowed([failed], "pass") == [failed]
+    assert Filter([passed, failed]).narrow("pass") == [passed]
+    assert Filter([failed]).narrow("pass") == [failed]
 
 
 def test_the_filter_narrows_with_each_letter_and_escape_drops_it(tmp_path: Path):
@@ -81,11 +82,11 @@ def test_the_list_grows_while_a_store_is_read_and_the_chosen_run_stays_chosen(tm
         screen = driver.app.screen
         assert isinstance(screen, RunsScreen)
         rows = list(screen.list.all)
-        screen.post_message(RunsScreen.Listed(rows[1:2], done=False))
+        screen.post_message(RunsScreen.Read(Listed(rows[1:2], done=False)))
         await driver.settle()
         assert "reading …" in driver.text()
         await driver.press("down")
-        screen.post_message(RunsScreen.Listed(rows, done=True))
+        screen.post_message(RunsScreen.Read(Listed(rows, done=True)))
         await driver.settle()
         assert screen.list.run is not None
         assert screen.list.run.path == rows[1].path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -13,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from replay.document import Line, wrap
-from replay.job import Job, choices
+from replay.job import Answer, Job, choices, task_folder
 from replay.tui.keys import shown_key
 from replay.tui.widgets.details import DocumentView
 from replay.tui.widgets.prompt import Ask, Prompt
@@ -50,8 +49,8 @@ class Window(ModalScreen[str]):
         """What it shows."""
         raise NotImplementedError
 
-    def answers(self) -> Sequence[tuple[str, str, str]]:
-        """(key as Textual names it, its words, name) of each answer that can be given now."""
+    def answers(self) -> Sequence[Answer]:
+        """Those that can be given now."""
         raise NotImplementedError
 
     def draw(self, *, first: bool = False) -> None:
@@ -89,7 +88,7 @@ class Window(ModalScreen[str]):
 class AskScreen(Window):
     """A question."""
 
-    def __init__(self, title: str, lines: Sequence[Line], answers: Sequence[tuple[str, str, str]]) -> None:
+    def __init__(self, title: str, lines: Sequence[Line], answers: Sequence[Answer]) -> None:
         super().__init__(title)
         self._lines = list(lines)
         self._answers = answers
@@ -97,16 +96,15 @@ class AskScreen(Window):
     def lines(self) -> list[Line]:
         return self._lines
 
-    def answers(self) -> Sequence[tuple[str, str, str]]:
+    def answers(self) -> Sequence[Answer]:
         return self._answers
 
 
-class FolderScreen(Window):
+class FolderScreen(AskScreen):
     """Asks for a folder, which is its result; "" for none."""
 
     def __init__(self, title: str, lines: Sequence[Line]) -> None:
-        super().__init__(title)
-        self._lines = list(lines)
+        super().__init__(title, lines, ())
 
     def compose(self) -> ComposeResult:
         """The document, and a line to type into."""
@@ -115,26 +113,15 @@ class FolderScreen(Window):
 
     def on_mount(self) -> None:
         """Types at once."""
-        super().on_mount()
         self.query_one(Prompt).ask(Ask.FOLDER, "", "enter runs the cell again, esc leaves it")
-
-    def lines(self) -> list[Line]:
-        return self._lines
-
-    def answers(self) -> Sequence[tuple[str, str, str]]:
-        return ()
 
     def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Enter: a folder with a task.toml, or a sentence why it is none."""
-        folder = Path(message.text.strip()).expanduser()
-        try:
-            known = (folder / "task.toml").is_file()
-        except (OSError, ValueError):
-            known = False
-        if known:
-            self.dismiss(str(folder.absolute()))
-        else:
+        folder = task_folder(message.text)
+        if folder is None:
             self.query_one(Prompt).say("There is no task.toml in that folder.")
+        else:
+            self.dismiss(str(folder))
 
     def on_prompt_closed(self) -> None:
         """Escape."""
@@ -150,7 +137,6 @@ class JobScreen(Window):
 
     def on_mount(self) -> None:
         """Looks again, several times a second."""
-        super().on_mount()
         self.set_interval(POLL_S, self._look)
 
     def _look(self) -> None:
@@ -160,11 +146,5 @@ class JobScreen(Window):
     def lines(self) -> list[Line]:
         return list(self._job.lines())
 
-    def answers(self) -> Sequence[tuple[str, str, str]]:
-        job = self._job
-        known = [("enter", "replay the new run", "replay")] if job.run is not None else []
-        if job.running:
-            return [*known, ("x", "stop it", "stop"), ("escape", "let it go on in the background", "")]
-        if job.lacks_task:
-            return [("t", "name the task's folder", "task"), ("escape", "close", "")]
-        return [*known, *([("c", "compare it with the run it repeats", "compare")] if known else []), ("escape", "close", "")]
+    def answers(self) -> Sequence[Answer]:
+        return self._job.answers()

@@ -7,24 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, work
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
-from textual.timer import Timer
-from textual.worker import get_current_worker
 
-from cabtrace.model.outcome import PROVISIONAL_NOTE
-from cabtrace.text import safe
-from replay.compare_panel import panel, run_name
-from replay.compare_session import NAMES, STEP_NS, CompareSession
-from replay.document import Tone, words
-from replay.tapes import index_tape
-from replay.tui.keys import COMPARE_KEYS, DIGITS, SHARE_KEYS, bindings, shown_keys
+from replay.compare_panel import panel, side_title, standing, steps_title, title
+from replay.compare_session import CompareSession
+from replay.tui.keys import COMPARE_DIGIT_KEYS, COMPARE_KEYS, DIGITS, bindings, shown_keys
 from replay.tui.screens.help import HelpScreen
+from replay.tui.screens.playback import FRAME_S, PlaybackScreen
 from replay.tui.widgets.bars import HeaderBar, HintBar
 from replay.tui.widgets.details import DocumentView
 from replay.tui.widgets.step_table import StepTable
@@ -36,26 +30,16 @@ if TYPE_CHECKING:
     from replay.run import ReplayRun
     from replay.screen import TerminalTape
 
-FRAME_S = 1 / 30
 _SIDES = ("left", "right")
-_COPY_CHARS = 74_000  # what most terminals take at once, in base64
 
 
-class CompareScreen(Screen[None]):
-    """Two runs. Draws only on a key, and on a frame while it plays."""
+class CompareScreen(PlaybackScreen):
+    """Two runs."""
 
     KEYS = COMPARE_KEYS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(COMPARE_KEYS, SHARE_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(COMPARE_KEYS, COMPARE_DIGIT_KEYS)
     AUTO_FOCUS = "#steps"
-
-    class TapeReady(Message):
-        """The terminal of one side can be shown. `note` says so where it cannot be shown as it was."""
-
-        def __init__(self, side: int, tape: TerminalTape, note: str) -> None:
-            super().__init__()
-            self.side = side
-            self.tape = tape
-            self.note = note
+    session: CompareSession
 
     class Replay(Message):
         """The user wants to replay one of the runs from an instant."""
@@ -72,7 +56,6 @@ class CompareScreen(Screen[None]):
         super().__init__()
         self.session = CompareSession(runs, compared, now_ns)
         self._tapes: list[tuple[TerminalTape, str] | None] = [None, None]
-        self._frames: Timer | None = None
         self._noted = -1
 
     def compose(self) -> ComposeResult:
@@ -93,30 +76,14 @@ class CompareScreen(Screen[None]):
         self._frames = self.set_interval(FRAME_S, self._frame, pause=True)
         self.query_one(DocumentView).border_title = Content("Details")
         self.draw()
-        self.call_after_refresh(self._load_terminals)
+        self.call_after_refresh(self.load_tapes, self.session.runs)
 
-    @work(thread=True, exclusive=True, group="terminal")
-    def _load_terminals(self) -> None:
-        worker = get_current_worker()
-        for side, run in enumerate(self.session.runs):
-            tape, note = run.tape()
-            self.post_message(self.TapeReady(side, tape, note))
-            for _ in index_tape(run, tape):
-                if worker.is_cancelled:
-                    return
-                self.post_message(self.TapeReady(side, tape, note))
-            self.post_message(self.TapeReady(side, tape, note))
-
-    def on_compare_screen_tape_ready(self, message: TapeReady) -> None:
+    def on_playback_screen_tape_ready(self, message: PlaybackScreen.TapeReady) -> None:
         """From now on that terminal follows its playhead."""
-        self._tapes[message.side] = message.tape, message.note
+        self._tapes[message.place] = message.tape, message.note
         self._draw_terminals()
 
     # -- drawing
-
-    def _frame(self) -> None:
-        self.session.tick()
-        self.draw()
 
     def draw(self) -> None:
         """Shows the session as it is now."""
@@ -125,41 +92,24 @@ class CompareScreen(Screen[None]):
             (self._frames.resume if session.playing else self._frames.pause)()
         self.set_class(session.side == 0, "-side-0")
         self.set_class(session.side == 1, "-side-1")
-        self._draw_header()
+        self.query_one(HeaderBar).show_text(title(session), standing(session))
         table = self.query_one(StepTable)
-        count, differ = len(session.pairs), len(session.differences)
-        table.border_title = Content(f"Steps {count:,}, {differ:,} difference{'s' * (differ != 1)}")
+        table.border_title = Content(steps_title(session))
         table.update_rows()
         self.query_one(Tracks).refresh()
         self.query_one(HintBar).show(session.notice)
         self._draw_terminals()
         self._draw_notes()
 
-    def _draw_header(self) -> None:
-        session = self.session
-        tasks = dict.fromkeys(run.snapshot.header.task.id for run in session.runs)
-        how = words("⇄ locked " if session.locked else "╱ free ", Tone.DIM if session.locked else Tone.WARN)
-        where = words("no divergence  ", Tone.GOOD) if session.compared.summary.divergence is None else words("")
-        marked = any(run.snapshot.header.provisional for run in session.runs)
-        note = words(f"! {PROVISIONAL_NOTE}  " if marked else "", Tone.WARN)
-        self.query_one(HeaderBar).show_text("compare  " + " ⇄ ".join(tasks), [note, where, how])
-
     def _draw_terminals(self) -> None:
         session = self.session
-        headers = [run.snapshot.header for run in session.runs]
         for side, (name, position_ns) in enumerate(zip(_SIDES, session.positions_ns(), strict=True)):
             pane, ready = self.query_one(f"#{name}").query_one(TerminalPane), self._tapes[side]
-            title = safe(f"{NAMES[side]}  {run_name(headers[side], headers[1 - side])}", max_chars=200, newlines=False)
-            pane.border_title = Content(title)
-            if ready is None:
-                continue
-            tape, note = ready
-            if not tape.is_near(position_ns):
-                pane.show_note(f"reading the recording … {tape.share:.0%}")
-            elif len(tape):
-                pane.show_screen(tape.at(position_ns), title=f"{title} – {note}" if note else title)
-            else:
-                pane.show_note("This run has no terminal recording.")
+            shown = side_title(session, side)
+            pane.border_title = Content(shown)
+            if ready is not None:
+                tape, note = ready
+                pane.show_tape(tape, position_ns, name=shown, note=note)
 
     def _draw_notes(self) -> None:
         session, view = self.session, self.query_one(DocumentView)
@@ -169,19 +119,9 @@ class CompareScreen(Screen[None]):
 
     # -- keys
 
-    def action_play(self) -> None:
-        """Space."""
-        self.session.toggle_play()
-        self.draw()
-
     def action_step(self, by: int) -> None:
         """Arrows."""
         self.session.step(by)
-        self.draw()
-
-    def action_step_time(self, by: int) -> None:
-        """Comma and full stop."""
-        self.session.step_time(by * STEP_NS)
         self.draw()
 
     def action_jump(self, by: int) -> None:
@@ -192,26 +132,6 @@ class CompareScreen(Screen[None]):
     def action_parted(self) -> None:
         """F."""
         self.session.go_parted()
-        self.draw()
-
-    def action_seek_by(self, percent: int) -> None:
-        """Shift and arrows."""
-        self.session.seek_by(percent)
-        self.draw()
-
-    def action_seek_share(self, tenth: int) -> None:
-        """Digits, home and end."""
-        self.session.seek_share(tenth / 10)
-        self.draw()
-
-    def action_faster(self) -> None:
-        """Greater-than."""
-        self.session.faster()
-        self.draw()
-
-    def action_slower(self) -> None:
-        """Less-than."""
-        self.session.slower()
         self.draw()
 
     def action_side(self) -> None:
@@ -232,22 +152,15 @@ class CompareScreen(Screen[None]):
         self.set_focus(view if reading else self.query_one(StepTable))
         self.call_after_refresh(self._draw_notes)
 
-    def _text(self) -> str:
-        return "\n".join(line.text.rstrip() for line in panel(self.session))
-
     def action_copy(self) -> None:
         """Y: what differs as text."""
-        text = self._text()[:_COPY_CHARS]
-        self.app.copy_to_clipboard(text)
-        self.session.notice = f"Copied {len(text):,} characters."
-        self.draw()
+        self.copy("\n".join(line.text.rstrip() for line in panel(self.session)), "what differs")
 
     def action_copy_link(self) -> None:
         """Shift and Y."""
         link = shlex.join(["cabtrace", "diff", "--tui", *(str(run.path) for run in self.session.runs)])
         self.app.copy_to_clipboard(link)
-        self.session.notice = f"Copied {link}"
-        self.draw()
+        self.say(f"Copied {link}")
 
     def action_open(self) -> None:
         """Enter: this side's run by itself."""

@@ -11,8 +11,9 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
+from textual.worker import WorkerCancelled, get_current_worker
 
-from cabtrace.errors import CabtraceError, NotARunError, StoreError
+from cabtrace.errors import CabtraceError
 from replay.tui.keys import COMPARE_KEYS, shown_keys
 from replay.tui.screens.opening import Pane, read_summary
 from replay.tui.widgets.bars import HeaderBar, HintBar
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class CompareOpeningScreen(Screen[None]):
     """Reads and compares in a worker, as that takes imports and, for large runs, seconds."""
 
-    BINDINGS: ClassVar = [Binding("q,escape", "app.quit", show=False)]
+    BINDINGS: ClassVar = [Binding("q,escape", "cancel", show=False)]
 
     class Opened(Message):
         """The comparison can be shown."""
@@ -68,28 +69,29 @@ class CompareOpeningScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="open")
     def _open(self) -> None:
-        from replay.run import ReplayRun
+        import replay.tui.screens.compare  # noqa: F401 - imported here instead of while keys wait
+        from replay.compare_opening import open_pair
+
+        worker = get_current_worker()
+
+        def go_on(_: float) -> None:
+            if worker.is_cancelled:
+                raise WorkerCancelled
 
         try:
-            left, right = (ReplayRun(path) for path in self._paths)
-            self.post_message(self.Opened((left, right), compare_runs(left, right)))
+            runs, compared = open_pair(*self._paths, progress=go_on)
+            go_on(1.0)
+        except WorkerCancelled:
+            return
         except CabtraceError as error:
             self.post_message(self.Failed(error))
-        except OSError as error:
-            self.post_message(self.Failed(NotARunError(f"A run cannot be read: {error.strerror or error}.")))
+        else:
+            self.post_message(self.Opened(runs, compared))
 
-
-def compare_runs(left: ReplayRun, right: ReplayRun) -> Compared:
-    """Aligns two runs as they are known now. Raises StoreError where their records make no sense together."""
-    import replay.tui.screens.compare  # noqa: F401 - imported here instead of while keys wait
-    from cabtrace.diagnose.diff.compare import compare
-    from replay.cause import DiagnosedRun
-    from replay.compare_steps import pair_up
-
-    one, other = (DiagnosedRun(run, run.snapshot) for run in (left, right))
-    try:
-        return pair_up(one, other, compare(one, other))
-    except (CabtraceError, OSError):
-        raise
-    except Exception as error:  # records are hostile; whatever they break, the app must go on
-        raise StoreError(f"These runs cannot be compared: {type(error).__name__}: {error}"[:500]) from error
+    def action_cancel(self) -> None:
+        """Q and escape: back to where it was opened, else out."""
+        self.workers.cancel_group(self, "open")
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+        else:
+            self.app.exit()

@@ -10,24 +10,22 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
-from textual.timer import Timer
-from textual.worker import get_current_worker
 
 from replay import display
 from replay.panels.choose import panel_lines
 from replay.places import Found
 from replay.run import ReplayRun, Snapshot
 from replay.screen import TerminalTape
-from replay.session import STEP_NS, Session, Tab
-from replay.tapes import index_tape
-from replay.tui.keys import DIGIT_KEYS, DIGITS, PANE_KEYS, REPLAY_KEYS, bindings, shown_keys
+from replay.session import Session, Tab
+from replay.tui.keys import DIGIT_KEYS, DIGITS, PANE_KEYS, PROMPT_KEYS, REPLAY_KEYS, bindings, shown_keys
 from replay.tui.screens.help import HelpScreen
+from replay.tui.screens.playback import FRAME_S, PlaybackScreen
 from replay.tui.screens.tools import ToolScreen
 from replay.tui.widgets.bars import HeaderBar, HintBar
 from replay.tui.widgets.details import DocumentView, TabBar
 from replay.tui.widgets.minimap import Minimap
+from replay.tui.widgets.pointed import Pointed
 from replay.tui.widgets.prompt import Prompt
 from replay.tui.widgets.scrubber import Scrubber
 from replay.tui.widgets.span_tree import SpanTree
@@ -37,25 +35,17 @@ from replay.waiting import waiting_on
 if TYPE_CHECKING:
     from cabtrace.diagnose.finding import Diagnosis
 
-FRAME_S = 1 / 30
 POLL_S = 0.5
 _PANES = {"terminal": "terminal", "document": "panel"}
 
 
-class ReplayScreen(ToolScreen):
-    """One run. Draws only on a key, on a frame while it plays, and when a live run grew."""
+class ReplayScreen(ToolScreen, PlaybackScreen):
+    """One run, which may still be growing."""
 
     KEYS = REPLAY_KEYS
     BINDINGS: ClassVar[list[BindingType]] = bindings(REPLAY_KEYS, DIGIT_KEYS)
     AUTO_FOCUS = "#spans"
-
-    class TapeReady(Message):
-        """The terminal's recording can be shown. `note` says so where it cannot be shown as it was."""
-
-        def __init__(self, tape: TerminalTape, note: str) -> None:
-            super().__init__()
-            self.tape = tape
-            self.note = note
+    session: Session
 
     class Diagnosed(Message):
         """The rules have been asked."""
@@ -65,8 +55,12 @@ class ReplayScreen(ToolScreen):
             self.snapshot = snapshot
             self.diagnosis = diagnosis
 
-    class Grown(Message):
-        """A live run has a new snapshot."""
+    class Polled(Message):
+        """A live run was looked at again; `grown`: it has a new snapshot."""
+
+        def __init__(self, *, grown: bool) -> None:
+            super().__init__()
+            self.grown = grown
 
     def __init__(
         self,
@@ -83,7 +77,6 @@ class ReplayScreen(ToolScreen):
             self.session.go(found)
         self._tape: TerminalTape | None = None
         self._tape_note = ""
-        self._frames: Timer | None = None
         self._polling = self._diagnosing = False
         self._panel_shown: Tab | None = None
 
@@ -110,23 +103,11 @@ class ReplayScreen(ToolScreen):
             self.set_interval(POLL_S, self._poll)
         self._draw_header()
         self.draw()
-        self.call_after_refresh(self._load_terminal)
+        self.call_after_refresh(self.load_tapes, (self.session.run,))
 
     # -- data that takes time
 
-    @work(thread=True, exclusive=True, group="terminal")
-    def _load_terminal(self) -> None:
-        run = self.session.run
-        tape, note = run.tape()
-        worker = get_current_worker()
-        self.post_message(self.TapeReady(tape, note))
-        for _ in index_tape(run, tape):
-            if worker.is_cancelled:
-                return
-            self.post_message(self.TapeReady(tape, note))
-        self.post_message(self.TapeReady(tape, note))
-
-    def on_replay_screen_tape_ready(self, message: TapeReady) -> None:
+    def on_playback_screen_tape_ready(self, message: PlaybackScreen.TapeReady) -> None:
         """From now on the terminal follows the playhead."""
         self._tape, self._tape_note = message.tape, message.note
         self._draw_terminal()
@@ -152,37 +133,30 @@ class ReplayScreen(ToolScreen):
 
     @work(thread=True, exclusive=True, group="poll")
     def _refresh_run(self) -> None:
-        try:
-            if self.session.run.refresh():
-                self.post_message(self.Grown())
-        finally:
-            self._polling = False
+        self.post_message(self.Polled(grown=self.session.run.refresh()))
 
-    def on_replay_screen_grown(self) -> None:
+    def on_replay_screen_polled(self, message: Polled) -> None:
         """Takes over what a live run appended."""
+        self._polling = False
+        if not message.grown:
+            return
         self.session.refresh()
         if self._tape is not None:
-            self._load_terminal()
+            self.load_tapes((self.session.run,))
         self._draw_header()
         self.draw()
 
     # -- drawing
-
-    def _frame(self) -> None:
-        self.session.tick()
-        self.draw()
 
     def draw(self) -> None:
         """Shows the session as it is now."""
         session = self.session
         if self._frames is not None:
             (self._frames.resume if session.clock.playing else self._frames.pause)()
-        tree = self.query_one(SpanTree)
-        tree.border_title = Content(f"Spans {display.count(len(session.snapshot.timeline.spans))}")
-        tree.update_rows()
+        self.query_one(SpanTree).update_rows()
         self.query_one(Scrubber).refresh()
         self._draw_path()
-        self.query_one(HintBar).show(session.notice)
+        self.query_one(HintBar).show(session.notice, self._away())
         if (prompt := self.query_one(Prompt)).display and session.notice:
             prompt.say(session.notice)
         self._draw_terminal()
@@ -193,26 +167,23 @@ class ReplayScreen(ToolScreen):
         self.query_one(HeaderBar).show_run(snapshot, waiting_on(snapshot, self._wall_ns()))
 
     def _draw_path(self) -> None:
-        session, minimap = self.session, self.query_one(Minimap)
-        if session.path_shown and session.path is None:
+        if self.session.path_shown and self.session.path is None:
             self.find_path()
-        minimap.display = session.path_shown
-        if session.path_shown:
-            minimap.refresh()
+        self.query_one(Minimap).update()
+
+    def _away(self) -> str:
+        """A hint where the selected row is not what the playhead is at."""
+        row = self.session.away
+        if row is None:
+            return ""
+        key = next(key.shown for key in shown_keys(self.app, REPLAY_KEYS) if key.id == "go.selected")
+        return f"selected: {display.when_words(row, self.session.position_ns)}, {key} goes there"
 
     def _draw_terminal(self) -> None:
         pane, tape = self.query_one(TerminalPane), self._tape
-        if tape is None:
-            return
-        if not len(tape):
-            pane.show_note("This run has no terminal recording.")
-            return
-        if not tape.is_near(self.session.position_ns):
-            pane.show_note(f"reading the recording … {tape.share:.0%}")
-            return
-        screen = tape.at(self.session.position_ns)
-        title = f"Terminal {screen.columns}x{screen.rows}"
-        pane.show_screen(screen, title=f"{title} – {self._tape_note}" if self._tape_note else title)
+        if tape is not None:
+            pane.show_tape(tape, self.session.position_ns, name="", note=self._tape_note)
+            pane.show_search(self.session.sought_on_screen)
 
     def _draw_panel(self) -> None:
         view, session = self.query_one(DocumentView), self.session
@@ -220,24 +191,15 @@ class ReplayScreen(ToolScreen):
         if session.needs_diagnosis and not self._diagnosing:
             self._diagnosing = True
             self._diagnose()
-        view.show(panel_lines(session, view.text_width), from_top=self._panel_shown is not session.tab)
+        lines, is_other = panel_lines(session, view.text_width), self._panel_shown is not session.tab
+        view.show(lines, from_top=is_other, sought=session.sought_in_panel)
         self._panel_shown = session.tab
 
     # -- keys
 
-    def action_play(self) -> None:
-        """Space."""
-        self.session.toggle_play()
-        self.draw()
-
     def action_step_span(self, by: int) -> None:
         """Arrows."""
         self.session.step_span(by)
-        self.draw()
-
-    def action_step_time(self, by: int) -> None:
-        """Comma and full stop."""
-        self.session.step_time(by * STEP_NS)
         self.draw()
 
     def action_jump_error(self, by: int) -> None:
@@ -250,17 +212,6 @@ class ReplayScreen(ToolScreen):
         self.session.jump_marker(by)
         self.draw()
 
-    def action_seek_by(self, percent: int) -> None:
-        """Shift and arrows."""
-        clock = self.session.clock
-        self.session.seek(clock.position_ns + clock.duration_ns * percent // 100)
-        self.draw()
-
-    def action_seek_share(self, tenth: int) -> None:
-        """Digits."""
-        self.session.seek_share(tenth / 10)
-        self.draw()
-
     def action_home(self) -> None:
         """Home."""
         self.session.home()
@@ -269,16 +220,6 @@ class ReplayScreen(ToolScreen):
     def action_end(self) -> None:
         """End."""
         self.session.end()
-        self.draw()
-
-    def action_faster(self) -> None:
-        """Greater-than."""
-        self.session.faster()
-        self.draw()
-
-    def action_slower(self) -> None:
-        """Less-than."""
-        self.session.slower()
         self.draw()
 
     def action_idle(self) -> None:
@@ -301,6 +242,36 @@ class ReplayScreen(ToolScreen):
         self.session.set_folded(folded=folded)
         self.draw()
 
+    def action_go_to_selected(self) -> None:
+        """Shift and G."""
+        self.session.go_to_selected()
+        self.draw()
+
+    def action_fold_all(self, closed: bool) -> None:
+        """Underscore and asterisk."""
+        self.session.fold_all(closed=closed)
+        self.draw()
+
+    def action_steps(self) -> None:
+        """Shift and S."""
+        self.session.toggle_steps()
+        self.draw()
+
+    def action_magnify(self, by: float) -> None:
+        """Plus and minus."""
+        self.session.zoom(by)
+        self.draw()
+
+    def action_fit(self) -> None:
+        """F."""
+        self.session.fit_selected()
+        self.draw()
+
+    def action_whole(self) -> None:
+        """Shift and F."""
+        self.session.unzoom()
+        self.draw()
+
     def show_tab(self, tab: Tab) -> None:
         """Opens a panel."""
         self.session.tab = tab
@@ -316,6 +287,12 @@ class ReplayScreen(ToolScreen):
         self.session.tab = tabs[(tabs.index(self.session.tab) + by) % len(tabs)]
         self.draw()
 
+    def action_markdown(self) -> None:
+        """Shift and M."""
+        self.session.tab = Tab.MESSAGES
+        self.session.toggle_markdown()
+        self.draw()
+
     def action_zoom(self) -> None:
         """Z."""
         zoomed = [name for name in self.classes if name.startswith("-zoom-")]
@@ -329,7 +306,7 @@ class ReplayScreen(ToolScreen):
         self.session.clock.pause()
         self.draw()
         pane = self.focused.id if self.focused is not None and self.focused.id else ""
-        keys = (*shown_keys(self.app, REPLAY_KEYS), DIGITS)
+        keys = (*shown_keys(self.app, REPLAY_KEYS), DIGITS, *PROMPT_KEYS)
         self.app.push_screen(HelpScreen(keys, _PANES.get(pane, ""), PANE_KEYS.get(pane, ())))
 
     class Wanted(Message):
@@ -365,22 +342,49 @@ class ReplayScreen(ToolScreen):
 
     # -- mouse
 
-    def on_scrubber_moved(self, message: Scrubber.Moved) -> None:
-        """The scrubber was clicked or dragged."""
-        self.session.seek_share(message.share)
+    def on_pointed_moved(self, message: Pointed.Moved) -> None:
+        """The scrubber or the minimap was clicked or dragged."""
+        self.session.seek(message.offset_ns)
         self.draw()
 
+    def on_pointed_turned(self, message: Pointed.Turned) -> None:
+        """The wheel was turned over it."""
+        self.session.step_time(message.by_ns)
+        self.draw()
+
+    def on_pointed_hovered(self, message: Pointed.Hovered) -> None:
+        """The mouse is over it."""
+        self.query_one(HintBar).show(message.text or self.session.notice, self._away())
+
+    def on_pointed_zoomed(self, message: Pointed.Zoomed) -> None:
+        """The wheel was turned over it, with control."""
+        self.action_magnify(message.by)
+
+    def on_span_tree_zoomed(self, message: SpanTree.Zoomed) -> None:
+        """The same over the waterfall."""
+        self.action_magnify(message.by)
+
     def on_span_tree_clicked(self, message: SpanTree.Clicked) -> None:
-        """A row was clicked: it is selected, or opened and closed where its sign was hit."""
+        """A row was clicked: it is selected, opened and closed where its sign was hit, gone to if twice or in the waterfall."""
+        if message.at_ns is not None:
+            self.session.clock.pause()
+            self.session.seek(message.at_ns)
         self.session.select(message.row)
         if message.fold:
             self.session.activate()
+        elif message.go and message.at_ns is None:
+            self.session.go_to_selected()
         self.draw()
 
     def on_document_view_chosen(self, message: DocumentView.Chosen) -> None:
         """A line of a panel was chosen: to the instant that it tells of."""
         self.session.clock.pause()
         self.session.seek(message.target_ns)
+        self.draw()
+
+    def on_document_view_opened(self, message: DocumentView.Opened) -> None:
+        """A line that stands for more was chosen."""
+        self.session.toggle_part(message.part)
         self.draw()
 
     def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:

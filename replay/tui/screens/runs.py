@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,12 +13,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from cabtrace.errors import CabtraceError
-from cabtrace.model.outcome import PROVISIONAL_NOTE
-from cabtrace.store.catalog import run_directories, summarize
-from replay.document import Piece, Tone, words
-from replay.run_list import RunList
-from replay.runs import MARK, RunRow, in_order, run_row
+from replay.listing import Listed, Triaged, read_store, triage
+from replay.run_list import RunList, standing, why_empty
+from replay.runs import RunRow
 from replay.tui.keys import RUNS_KEYS, bindings, shown_keys
 from replay.tui.screens.help import HelpScreen
 from replay.tui.widgets.bars import HeaderBar, HintBar
@@ -27,11 +24,6 @@ from replay.tui.widgets.run_table import RunTable
 
 if TYPE_CHECKING:
     from cabtrace.diagnose.triage import Failure
-
-_BATCH_S = 0.2  # so often the list grows while a large store is read
-_ROWS_AT_ONCE = 8
-_BREATH_S = 0.001
-_SORTING_S = 5e-6  # a run; the longer the list, the more seldom
 
 
 class RunsScreen(Screen[None]):
@@ -64,29 +56,25 @@ class RunsScreen(Screen[None]):
             self.what = what
             self.path = path
 
-    class Listed(Message):
-        """Some more of the store was read. `done`: that was all."""
+    class Read(Message):
+        """Some more of the store was read."""
 
-        def __init__(self, rows: list[RunRow], *, done: bool) -> None:
+        def __init__(self, listed: Listed) -> None:
             super().__init__()
-            self.rows = rows
-            self.done = done
+            self.listed = listed
 
-    class Triaged(Message):
-        """Some more failing runs were diagnosed, of `total`."""
+    class Diagnosed(Message):
+        """Some more failing runs were diagnosed."""
 
-        def __init__(self, failures: dict[Path, Failure], total: int) -> None:
+        def __init__(self, triaged: Triaged) -> None:
             super().__init__()
-            self.failures = failures
-            self.total = total
+            self.triaged = triaged
 
     def __init__(self, store: Path) -> None:
         super().__init__()
         self._store = store
         self.list = RunList()
-        self._listed = False
-        self._triage_total = 0
-        self._diagnosed: dict[Path, Failure] = {}
+        self._known: Mapping[Path, Failure] = {}
         self._keep_filter = False
 
     def compose(self) -> ComposeResult:
@@ -99,87 +87,41 @@ class RunsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Reads the store after the first frame."""
         self._draw()
-        self.call_after_refresh(self._list)
+        self.call_after_refresh(self._read)
 
     # -- what takes time
 
     @work(thread=True, exclusive=True, group="runs")
-    def _list(self) -> None:
-        worker, rows, shown_at = get_current_worker(), [], time.monotonic()
-        for path in run_directories(self._store):
-            if worker.is_cancelled:
-                return
-            rows.append(run_row(summarize(path)))
-            if len(rows) % _ROWS_AT_ONCE == 0:
-                time.sleep(_BREATH_S)  # keys first: a thread that never waits leaves the others little
-            if time.monotonic() - shown_at > _BATCH_S:
-                self.post_message(self.Listed(in_order(rows), done=False))
-                shown_at = time.monotonic() + len(rows) * _SORTING_S
-        self.post_message(self.Listed(in_order(rows), done=True))
+    def _read(self) -> None:
+        worker = get_current_worker()
+        for listed in read_store(self._store, lambda: worker.is_cancelled):
+            self.post_message(self.Read(listed))
 
-    def on_runs_screen_listed(self, message: Listed) -> None:
+    def on_runs_screen_read(self, message: Read) -> None:
         """Shows what was found; the chosen run stays chosen."""
-        self.list.take(message.rows)
-        self._listed = message.done
-        if message.done and self.list.failures is not None:
-            self._triage()
+        self.list.take(message.listed.rows, reading=not message.listed.done)
+        if message.listed.done and self.list.failures is not None:
+            self._diagnose(self.list.all, self._known)
         self._draw()
 
     @work(thread=True, exclusive=True, group="triage")
-    def _triage(self) -> None:
-        from cabtrace.diagnose.triage import failure_of
-        from cabtrace.store.reader import RunView
+    def _diagnose(self, rows: Sequence[RunRow], known: Mapping[Path, Failure]) -> None:
+        worker = get_current_worker()
+        for triaged in triage(rows, known, lambda: worker.is_cancelled):
+            self.post_message(self.Diagnosed(triaged))
 
-        worker, shown_at = get_current_worker(), time.monotonic()
-        failing = [row.path for row in self.list.all if row.failed and not row.error]
-        found = {path: failure for path in failing if (failure := self._diagnosed.get(path)) is not None}
-        for path in failing:
-            if worker.is_cancelled:
-                return
-            if path not in found:
-                try:
-                    found[path] = failure_of(RunView(path))
-                except (CabtraceError, OSError):
-                    continue
-                except Exception:  # noqa: BLE001, S112 - rules read hostile records; the group of those not read shows it
-                    continue
-            if time.monotonic() - shown_at > _BATCH_S:
-                self.post_message(self.Triaged(dict(found), len(failing)))
-                shown_at = time.monotonic() + len(found) * _SORTING_S
-        self.post_message(self.Triaged(found, 0))
-
-    def on_runs_screen_triaged(self, message: Triaged) -> None:
+    def on_runs_screen_diagnosed(self, message: Diagnosed) -> None:
         """Groups by what is known so far."""
-        self._diagnosed, self._triage_total = message.failures, message.total
+        self._known = message.triaged.failures
         if self.list.failures is not None:
-            self.list.group(message.failures)
+            self.list.group(self._known, message.triaged.total)
             self._draw()
 
     # -- drawing
 
     def _draw(self) -> None:
-        shown = self.list
-        total, failed = len(shown.all), shown.failed
-        known = f"{total:,} run{'s' * (total != 1)}, {failed:,} failed"
-        right: list[Piece] = [words(known if self._listed else f"{known}, reading …" if total else "", Tone.DIM)]
-        if shown.failures is not None:
-            more = f" {len(shown.failures):,} of {self._triage_total:,} …" if self._triage_total else ""
-            right.append(words(f"  by cause{more}", Tone.WARN))
-        if shown.query:
-            right.append(words(f"  {shown.matching:,} match {shown.query!r}", Tone.WARN))
-        if shown.failed_only:
-            right.append(words("  failed only", Tone.WARN))
-        if shown.provisional:
-            right.append(words(f"  {MARK} {PROVISIONAL_NOTE}", Tone.WARN))
-        self.query_one(HeaderBar).show_text("runs", right)
-        self.query_one(RunTable).show(shown, self._empty())
-
-    def _empty(self) -> str:
-        if self.list.query and self.list.all:
-            return f"No run matches {self.list.query!r}."
-        if self.list.all:
-            return "No run failed."
-        return "There is no run yet; `cabtrace demo` makes two." if self._listed else "reading …"
+        self.query_one(HeaderBar).show_text("runs", standing(self.list))
+        self.query_one(RunTable).show(self.list, why_empty(self.list))
 
     # -- the filter
 
@@ -253,12 +195,11 @@ class RunsScreen(Screen[None]):
     def action_triage(self) -> None:
         """T: in groups by what went wrong, or as one list."""
         if self.list.failures is None:
-            self.list.group(dict(self._diagnosed))
-            self._triage()
+            self.list.group(self._known)
+            self._diagnose(self.list.all, self._known)
         else:
             self.list.group(None)
             self.workers.cancel_group(self, "triage")
-            self._triage_total = 0
         self._draw()
 
     def action_compare(self) -> None:
@@ -293,7 +234,7 @@ class RunsScreen(Screen[None]):
 
     def action_reload(self) -> None:
         """R."""
-        self._list()
+        self._read()
 
     def action_help(self) -> None:
         """Question mark."""
