@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -68,9 +69,15 @@ def recorded_agent(url: str, folder: Path) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="how long a cell takes [default: CABTRACE_BENCH_CELL_S, or 60]"
+    )
+    options = parser.parse_args()
+    print(f"{2 * ROUNDS} cells of {options.seconds:.0f} s each", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "script.toml").write_text(script(SECONDS))
+        (folder / "script.toml").write_text(script(options.seconds))
         server = ModelServer([load_script(folder / "script.toml")])
         server.start()
         try:

@@ -14,9 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks._timing import PYTHON, percentile, row
 from cabtrace.store.reader import RunView
+
+if TYPE_CHECKING:
+    from cabtrace.model.span import SpanRecord
 
 COUNT = 20_000
 FILE_SPANS = 200_001
@@ -76,7 +80,7 @@ def official(protocol: str, url: str) -> Callable[[], object]:
     return lambda: HttpExporter(endpoint=f"{url}/v1/traces")
 
 
-def readable(records: Iterable[object]) -> list[object]:
+def readable(records: Iterable[SpanRecord]) -> list[object]:
     """The run's spans as the SDK has them."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -97,7 +101,7 @@ def readable(records: Iterable[object]) -> list[object]:
             status=Status(StatusCode(s.status_code), s.status_message or None if s.status_code == 2 else None),
             start_time=s.start_ns, end_time=s.end_ns, instrumentation_scope=scope,
         )
-        for s in records  # type: ignore[attr-defined]  # SpanRecords; imports stay lazy
+        for s in records
     ]  # fmt: skip
 
 
@@ -107,43 +111,43 @@ def through_batch_processor(make: Callable[[], object], spans: list[object], que
     processor = BatchSpanProcessor(make(), max_queue_size=queue)  # type: ignore[arg-type]  # an exporter
     for span in spans:
         processor.on_end(span)  # type: ignore[arg-type]  # a ReadableSpan
-    processor.shutdown()
+    processor.shutdown()  # type: ignore[no-untyped-call]  # the SDK's has no annotation
 
 
-def delivery(folder: Path, http: int, grpc: int) -> None:
+def delivery(folder: Path, http: int, grpc: int, count: int) -> None:
     from exporters.otlp.export import Options, export_run
     from exporters.otlp.settings import resolve
     from exporters.source import span_source
     from tests.support.export_runs import many_spans, run_of
 
-    run = run_of(folder, many_spans(COUNT))
+    run = run_of(folder, many_spans(count))
     for protocol, url in (("http/protobuf", f"http://127.0.0.1:{http}"), ("grpc", f"http://127.0.0.1:{grpc}")):
         ours, ready, stored, lost = [], [], [], []
         for _ in range(ROUNDS):  # in turn, so that a drifting machine harms both alike
             gc.collect()
             begin = time.process_time()
             report = export_run(run, Options(resolve({}, protocol=protocol, endpoint=url), store=folder))
-            ours.append(COUNT / (time.process_time() - begin))
-            assert report.delivered == taken(http) == COUNT
+            ours.append(count / (time.process_time() - begin))
+            assert report.delivered == taken(http) == count
             gc.collect()
             start = time.process_time()
             spans = readable(span_source(run).records())
             begin = time.process_time()
-            through_batch_processor(official(protocol, url), spans, COUNT + 1)
-            assert taken(http) == COUNT
-            ready.append(COUNT / (time.process_time() - begin))
-            stored.append(COUNT / (time.process_time() - start))
+            through_batch_processor(official(protocol, url), spans, count + 1)
+            assert taken(http) == count
+            ready.append(count / (time.process_time() - begin))
+            stored.append(count / (time.process_time() - start))
             through_batch_processor(official(protocol, url), spans, 2_048)
-            lost.append(COUNT - taken(http))
+            lost.append(count - taken(http))
         ratio = percentile([a / b for a, b in zip(ours, stored, strict=True)], 0.5)
         row(f"cabtrace, stored run, {protocol}", f"{percentile(ours, 0.5):,.0f} spans/CPU s", "0 lost")
         row(f"official, stored run, a queue for all, {protocol}", f"{percentile(stored, 0.5):,.0f} spans/CPU s", "0 lost")
         row("  the same, its spans ready made", f"{percentile(ready, 0.5):,.0f} spans/CPU s")
-        row("  the same, with the queue that it has by default", f"{percentile(lost, 0.5):,.0f} lost", f"of {COUNT:,}")
+        row("  the same, with the queue that it has by default", f"{percentile(lost, 0.5):,.0f} lost", f"of {count:,}")
         row(f"ratio, stored run, {protocol}", f"{ratio:.1f} x", "goal >= 3 x")
 
 
-def real_jaeger(folder: Path) -> None:
+def real_jaeger(folder: Path, count: int) -> None:
     """The same to a real Jaeger, read back from it; its own CPU time is not counted."""
     from exporters.otlp.export import Options, export_run
     from exporters.otlp.settings import resolve
@@ -164,7 +168,7 @@ def real_jaeger(folder: Path) -> None:
     def stored() -> RunView:
         nonlocal number
         number += 1
-        return run_of(folder / "runs", with_trace(list(many_spans(COUNT)), number))
+        return run_of(folder / "runs", with_trace(list(many_spans(count)), number))
 
     def lost(of: int) -> int:
         return of - len({s.span_id for s in kept("jaeger", backend, f"{number:032x}", of)})
@@ -179,37 +183,37 @@ def real_jaeger(folder: Path) -> None:
                 report = export_run(
                     run, Options(resolve({}, protocol=protocol, endpoint=backend.endpoint(protocol)), store=folder)
                 )
-                ours.append(COUNT / (time.process_time() - begin))
-                assert (report.delivered, lost(COUNT)) == (COUNT, 0)
+                ours.append(count / (time.process_time() - begin))
+                assert (report.delivered, lost(count)) == (count, 0)
                 run = stored()
                 gc.collect()
                 begin = time.process_time()
                 through_batch_processor(
-                    official(protocol, backend.endpoint(protocol)), readable(span_source(run).records()), COUNT + 1
+                    official(protocol, backend.endpoint(protocol)), readable(span_source(run).records()), count + 1
                 )
-                theirs.append(COUNT / (time.process_time() - begin))
-                assert lost(COUNT) == 0
+                theirs.append(count / (time.process_time() - begin))
+                assert lost(count) == 0
             run = stored()
             through_batch_processor(official(protocol, backend.endpoint(protocol)), readable(span_source(run).records()), 2_048)
-            missing = lost(COUNT)
+            missing = lost(count)
             ratio = percentile([a / b for a, b in zip(ours, theirs, strict=True)], 0.5)
             row(f"cabtrace, stored run, real Jaeger, {protocol}", f"{percentile(ours, 0.5):,.0f} spans/CPU s", "0 lost")
             row(f"official, a queue for all, real Jaeger, {protocol}", f"{percentile(theirs, 0.5):,.0f} spans/CPU s", "0 lost")
-            row("  the same, with the queue that it has by default", f"{missing:,} lost", f"of {COUNT:,}")
+            row("  the same, with the queue that it has by default", f"{missing:,} lost", f"of {count:,}")
             row(f"ratio, stored run, real Jaeger, {protocol}", f"{ratio:.1f} x", "goal >= 3 x")
     finally:
         running.kill()
 
 
-def files(folder: Path) -> None:
+def files(folder: Path, count: int) -> None:
     from exporters.registry import find_exporter
     from tests.support.export_runs import many_spans, run_of
 
-    run = run_of(folder, many_spans(FILE_SPANS), "files")
+    run = run_of(folder, many_spans(count), "files")
     begin = time.perf_counter()
     with (folder / "out.jsonl").open("wb") as out:
         find_exporter("otlp-json").export(run, out)
-    row(f"{FILE_SPANS:,} spans to an OTLP JSON file", f"{time.perf_counter() - begin:.1f} s", "goal <= 5 s")
+    row(f"{count:,} spans to an OTLP JSON file", f"{time.perf_counter() - begin:.1f} s", "goal <= 5 s")
 
 
 MEMORY_CHILD = """
@@ -239,6 +243,8 @@ def memory(folder: Path, http: int, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=COUNT, help="spans sent")
+    parser.add_argument("--file-spans", type=int, default=FILE_SPANS, help="spans written to a file")
     parser.add_argument("--many", type=int, default=MANY_SPANS, help="spans of the memory test")
     options = parser.parse_args()
     for name in [n for n in os.environ if n.startswith("OTEL_")]:
@@ -248,9 +254,9 @@ def main() -> None:
         assert receiver.stdout is not None
         http, grpc = map(int, receiver.stdout.readline().split())
         with tempfile.TemporaryDirectory() as name:
-            delivery(Path(name), http, grpc)
-            real_jaeger(Path(name))
-            files(Path(name))
+            delivery(Path(name), http, grpc, options.count)
+            real_jaeger(Path(name), options.count)
+            files(Path(name), options.file_spans)
             memory(Path(name), http, options.many)
     finally:
         receiver.kill()

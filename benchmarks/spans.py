@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -48,6 +49,9 @@ def export_rate(exporter: SpanExporter, spans: list[ReadableSpan], batch: int) -
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=COUNT)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         recorder = new_recorder(Path(folder))
         root = recorder.start("cell", sc.SpanKind.CELL, parent=None)
@@ -59,7 +63,7 @@ def main() -> None:
             times.append((time.perf_counter_ns() - begin) / 1e6)
         row("durable span, start + end (fdatasync), p50", f"{percentile(times, 0.5):.3f} ms", "goal <= 1 ms")
         row("durable span, start + end (fdatasync), p99", f"{percentile(times, 0.99):.3f} ms", "goal <= 15 ms")
-        spans = ready_spans(COUNT)
+        spans = ready_spans(options.count)
         for batch in (1, 512):
             ours, theirs = [], []
             for turn in range(ROUNDS):  # in turn, so that a drifting machine harms both alike
