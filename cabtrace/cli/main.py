@@ -42,6 +42,7 @@ COMMANDS = {
 
 _SENTENCE_CHARS = 2_000
 _NAME_CHARS = 500
+_TRACEBACK_CHARS = 20_000
 
 
 class LazyGroup(click.Group):
@@ -107,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{name[:_NAME_CHARS]}{'…' if len(name) > _NAME_CHARS else ''}: " if name else ""
         _complain(f"{where}{error.strerror or error}", "")
         return EXIT_USAGE if error.errno == errno.ENAMETOOLONG else EXIT_HARNESS
+    except Exception as error:  # noqa: BLE001 - a defect of cabtrace's own; its traceback may quote a recording, so it is made harmless
+        _tell_defect(error)
+        return EXIT_HARNESS
     return code if isinstance(code, int) else 0
 
 
@@ -115,6 +119,19 @@ def _complain(what: str, hint: str) -> None:
 
     what = what if what.endswith((".", "?", "!")) else f"{what}."
     click.echo(safe(f"cabtrace: {what}{f' {hint}' if hint else ''}", max_chars=_SENTENCE_CHARS, newlines=False), err=True)
+
+
+def _tell_defect(error: Exception) -> None:
+    import traceback
+
+    from cabtrace.text import safe
+
+    told = "".join(traceback.format_exception(error))
+    click.echo(safe(told, max_chars=_TRACEBACK_CHARS), err=True)
+    _complain(
+        f"{type(error).__name__}: this is a defect of cabtrace {__version__}, not of what you did",
+        "Please report it with the lines above.",
+    )
 
 
 def _drop_stdout() -> None:
