@@ -27,6 +27,7 @@ _HARMFUL = re.compile(rf"[{_CONTROLS}{_INVISIBLE}{_SURROGATES}]|{_JOINERS}")
 _SUSPECT = re.compile(rf"[{_CONTROLS}{_INVISIBLE}{_SURROGATES}\u200c\u200d]")
 _SUSPECT_IN_LINE = re.compile(rf"[\t\n{_CONTROLS}{_INVISIBLE}{_SURROGATES}\u200c\u200d]")
 _LINE_BREAKS = re.compile(r"\r?\n")
+_LINE_BREAK = "\N{RETURN SYMBOL}"  # of its kind the one that common terminal fonts have
 
 
 class SafeText(str):
@@ -112,7 +113,7 @@ def _clean_line(text: str) -> SafeText:
     if text.isascii() and text.isprintable():
         return _mark(text)
     if _SUSPECT_IN_LINE.search(text):
-        flat = _LINE_BREAKS.sub("\N{SYMBOL FOR LINE FEED}", text).replace("\t", " ")
+        flat = _LINE_BREAKS.sub(_LINE_BREAK, text).replace("\t", " ")
         text = _HARMFUL.sub(_visible, flat)
     return _mark(text)
 

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from replay.tui.app import ReplayApp
+from replay.tui.picture import as_picture
 
 TARGET = Path(__file__).parent / "replay.svg"
 SIZE = (140, 40)
@@ -23,7 +24,7 @@ async def picture(store: Path, run: Path) -> str:
         await pilot.pause(1.0)
         await pilot.press("home", *["]"] * MARKERS, "c")
         await pilot.pause(0.5)
-        return app.export_screenshot(title="cabtrace replay @failed")
+        return as_picture(app, "cabtrace replay @failed")
 
 
 def main() -> int:

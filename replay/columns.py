@@ -40,6 +40,8 @@ _SHAPES: Final[Mapping[str, Mapping[str, _Code]]] = {
     },
     "tree": {"latest": "q"},
     "groups": {"groups": "i"},
+    "closed": {"closed": "i"},
+    "steps": {"steps": "i"},
     "marks": {"mark_at": "q", "mark_row": "i", "mark_kind": "B"},
     "errors": {"error_at": "q", "error_row": "i"},
     "calls": {"call_span": "i", "call_number": "q", "call_start": "q"},
@@ -92,7 +94,10 @@ class Columns:
     by_start: Column
     row_rank: Column
     latest: Column
+    # rows: those for several spans, those that start closed (groups among them), those that a marker tells of
     groups: Column
+    closed: Column
+    steps: Column
     # markers by time, those of errors among them
     mark_at: Column
     mark_row: Column
@@ -138,7 +143,7 @@ def from_blobs(blobs: Mapping[str, bytes]) -> tuple[Columns, Summary] | None:
         return None
     spans, rows = counts["spans"], counts["rows"]
     whole = counts["tree"] == tree_size(rows) and counts["call_tree"] == tree_size(counts["calls"])
-    possible = max(spans, counts["groups"]) <= rows and bool(spans) == bool(rows)
+    possible = max(spans, counts["groups"], counts["closed"], counts["steps"]) <= rows and bool(spans) == bool(rows)
     return (Columns(**found), summary) if whole and possible else None
 
 

@@ -18,6 +18,7 @@ _TEXT_CHARS = 8_000
 _TESTS_SHOWN = 200
 _MATCHES = {
     Match.SAME: ("=", "the same in both", Tone.DIM),
+    Match.ALIKE: ("≈", "alike", Tone.DIM),
     Match.DIFFERS: ("≠", "differs", Tone.WARN),
     Match.LEFT: ("◁", "only in A", Tone.REMOVED),
     Match.RIGHT: ("▷", "only in B", Tone.ADDED),

@@ -182,7 +182,8 @@ def _differences(pairs: tuple[Pair, ...]) -> list[int]:
     rows = []
     before = Match.SAME
     for row, pair in enumerate(pairs):
-        if pair.match is not Match.SAME and (pair.match is Match.DIFFERS or pair.match is not before):
+        same = pair.match in (Match.SAME, Match.ALIKE)
+        if not same and (pair.match is Match.DIFFERS or pair.match is not before):
             rows.append(row)
         before = pair.match
     return rows

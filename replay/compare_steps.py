@@ -21,9 +21,10 @@ _SCORE_PREFIX = "score:"
 
 
 class Match(StrEnum):
-    """What a pair of steps is."""
+    """What a pair of steps is: `ALIKE` are those that do the same with other numbers or other output."""
 
     SAME = "same"
+    ALIKE = "alike"
     DIFFERS = "differs"
     LEFT = "only left"
     RIGHT = "only right"
@@ -46,7 +47,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What both runs did at one point, or one of them; `note` says in what they differ. `parted`: here they parted first."""
+    """What both runs did at one point, or one of them; `note` says in what they are unlike. `parted`: here they parted first."""
 
     match: Match
     left: Step | None
@@ -174,8 +175,21 @@ def _alone(step: Step, side: int, summary: Comparison) -> Pair:
 
 
 def _pair(left: Step, right: Step, summary: Comparison) -> Pair:
-    note = _difference(left, right, summary)
-    return Pair(Match.DIFFERS if note else Match.SAME, left, right, note)
+    if note := _difference(left, right, summary):
+        return Pair(Match.DIFFERS, left, right, note)
+    note = _unlike(left, right)
+    return Pair(Match.ALIKE if note else Match.SAME, left, right, note)
+
+
+def _unlike(left: Step, right: Step) -> str:
+    """In what two steps that do not differ are still not equal, beyond how long they took; "" where they are."""
+    if left.call and right.call:
+        if left.call.usage != right.call.usage:
+            return "other token counts"
+        return "" if left.call.request_hash == right.call.request_hash else "another request"
+    if left.tool and right.tool and left.tool.result != right.tool.result:
+        return "other output"
+    return f"{left.detail} → {right.detail}" if left.detail != right.detail else ""
 
 
 def _difference(left: Step, right: Step, summary: Comparison) -> str:

@@ -2,7 +2,8 @@
 
 Links (OSC 8) on wide characters end in a segmentation fault once the terminal is resized; a repeat (CSI b) of 65,535 takes eight
 bytes to write. `tests/security/test_engine_streams.py` found both. Links are not shown anyway, and nobody repeats a character
-beyond a row.
+beyond a row. The engine has a process of its own, so that what is not known to be here costs no more than its own output
+(`engine_trouble`); what is known costs nothing.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from replay.markers import MarkerKind
 
 if TYPE_CHECKING:
     from cabtrace.model.run import RunHeader
+    from replay.timeline import Row
 
 UNKNOWN = "unknown"
 VERDICTS: Final[dict[str, tuple[str, Tone]]] = {
@@ -50,6 +51,11 @@ def clock(offset_ns: int, *, hours: bool = False) -> str:
     return f"{minutes:02d}:{tail}"
 
 
+def has_hours(duration_ns: int) -> bool:
+    """Whether the instants of so long a run are told with hours, all of them alike."""
+    return duration_ns >= 3_600 * 10**9
+
+
 def count(number: int | None) -> str:
     """`4,212`."""
     return UNKNOWN if number is None else f"{number:,}"
@@ -77,6 +83,11 @@ def size(n_bytes: int | None) -> str:
 def speed(factor: float) -> str:
     """`4×`, `0.25×`."""
     return f"{factor:g}×"
+
+
+def magnified(factor: float) -> str:
+    """`×64`, `×1.5`, `×4,096`."""
+    return f"×{factor:,.0f}" if factor >= 9.95 else f"×{factor:.2g}"
 
 
 def score(value: float | None) -> str:
@@ -109,7 +120,7 @@ def value_text(value: AttributeValue) -> str:
 def verdict(header: RunHeader, *, live: bool, aborted: bool) -> tuple[SafeText, Tone]:
     """A sign and a word, so that nobody depends on colours."""
     if live:
-        return safe("⏺ LIVE"), Tone.WARN
+        return safe("● LIVE"), Tone.WARN
     if aborted:
         return safe("⊘ ABORTED"), Tone.BAD
     if header.verdict is None and header.status == "finished":  # `cabtrace record`: nothing was tested
@@ -165,13 +176,14 @@ def marker_sign(marker: MarkerKind) -> tuple[str, Tone]:
     return "✗", Tone.BAD
 
 
-def title(span: SpanRecord) -> SafeText:
-    """A span on one line: its name, with what tells it from others of that name first."""
+def title(span: SpanRecord, *, model: str = "") -> SafeText:
+    """A span on one line: its name, with what tells it from others of that name first. `model` goes without saying."""
     name = span.name or "(no name)"
     match kind(span):
         case sc.SpanKind.MODEL_CALL if (number := span.integer(sc.CALL_INDEX)) is not None:
-            operation, _, model = name.partition(" ")
-            name = f"{operation} #{number} {model}"
+            operation, _, called = name.partition(" ")
+            own = model and (called == model or model.endswith(f"/{called}"))
+            name = f"{operation} #{number}" if own else f"{operation} #{number} {called}"
         case sc.SpanKind.TOOL_CALL if tool := span.text(sc.GEN_AI_TOOL_NAME):
             name = tool
         case sc.SpanKind.CELL:
@@ -201,12 +213,42 @@ def detail(span: SpanRecord) -> SafeText:
     return safe(text, max_chars=400, newlines=False)
 
 
+def spent(span: SpanRecord) -> SafeText:
+    """Of a model call tokens in and out, as far as they are known, and why it ended: `1,204→86 tool_calls`."""
+    tokens = span.integer(sc.GEN_AI_INPUT_TOKENS), span.integer(sc.GEN_AI_OUTPUT_TOKENS)
+    amount = "→".join("?" if number is None else f"{number:,}" for number in tokens) if any(n is not None for n in tokens) else ""
+    reasons = span.attributes.get(sc.GEN_AI_FINISH_REASONS)
+    ended = " ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else ""
+    return safe(f"{amount} {ended}".strip(), max_chars=80, newlines=False)
+
+
 def state_words(span: SpanRecord) -> tuple[SafeText, Tone]:
     """How the span ended: a sign and a word."""
     if span.state is SpanState.RUNNING:
-        return safe("⏺ running"), Tone.WARN
+        return safe("● running"), Tone.WARN
     if span.state is SpanState.ABORTED:
         return safe("⊘ never ended"), Tone.BAD
     if span.failed:
         return safe("✗ error"), Tone.BAD
     return safe("✓ ended"), Tone.GOOD
+
+
+def state_at(row: Row, offset_ns: int) -> tuple[SafeText, Tone]:
+    """The same as it was at an instant of the run: what had not ended by then was running."""
+    if offset_ns < row.start_ns:
+        return safe("○ not begun"), Tone.DIM
+    if offset_ns < row.end_ns:
+        return safe("● running"), Tone.WARN
+    return state_words(row.span)
+
+
+def when_words(row: Row, offset_ns: int) -> str:
+    """How that instant lies to the row: `starts in 0.4 s`, `1.0 s in, ends at 00:02.600`, `0.3 s ago`."""
+    if offset_ns < row.start_ns:
+        return f"starts in {duration(row.start_ns - offset_ns)}"
+    since = f"{duration(offset_ns - row.start_ns)} in"
+    if row.span.end_ns is None and not row.group:
+        return since
+    if offset_ns < row.end_ns:
+        return f"{since}, ends at {clock(row.end_ns)}"
+    return f"{duration(offset_ns - row.end_ns)} ago"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -30,6 +30,8 @@ class Tone(StrEnum):
     HARNESS = "harness"
     SCORE = "score"
     NOW = "now"
+    FOUND = "found"
+    HERE = "here"
 
 
 Piece = tuple[SafeText, Tone]
@@ -40,7 +42,8 @@ class Line:
     """Pieces side by side; `indent` is where a wrapped line goes on. `current` marks what the playhead is at.
 
     A line of a table does not wrap: what has no room is cut. `target_ns` is the instant that it tells of, if the playhead can
-    go there.
+    go there. `opens` names the part of the document that the line stands for, where choosing it opens or closes that part.
+    `level`: 1 where a section begins (a file, a message, an axis), 2 where a part of one does (a hunk).
     """
 
     pieces: tuple[Piece, ...] = ()
@@ -48,6 +51,8 @@ class Line:
     current: bool = False
     wraps: bool = True
     target_ns: int | None = None
+    opens: str = ""
+    level: int = 0
 
     @property
     def text(self) -> str:
@@ -55,9 +60,17 @@ class Line:
         return "".join(text for text, _ in self.pieces)
 
 
-def line(*parts: SafeText | Piece, indent: int = 0, current: bool = False, target_ns: int | None = None) -> Line:
+def line(
+    *parts: SafeText | Piece,
+    indent: int = 0,
+    current: bool = False,
+    target_ns: int | None = None,
+    opens: str = "",
+    level: int = 0,
+) -> Line:
     """A line; a part without a tone is plain text. Line breaks have no place in it."""
-    return Line(tuple((p, Tone.TEXT) if isinstance(p, SafeText) else p for p in parts), indent, current, target_ns=target_ns)
+    pieces = tuple((p, Tone.TEXT) if isinstance(p, SafeText) else p for p in parts)
+    return Line(pieces, indent, current, target_ns=target_ns, opens=opens, level=level)
 
 
 def words(text: str, tone: Tone = Tone.TEXT) -> Piece:
@@ -66,8 +79,8 @@ def words(text: str, tone: Tone = Tone.TEXT) -> Piece:
 
 
 def heading(text: str) -> Line:
-    """A title within a document."""
-    return line(words(text, Tone.HEAD))
+    """A title within a document; a section begins there."""
+    return line(words(text, Tone.HEAD), level=1)
 
 
 def paragraphs(text: str, tone: Tone = Tone.TEXT, *, max_chars: int = 64 * 1024, indent: int = 0) -> Iterator[Line]:
@@ -104,6 +117,37 @@ def fit(text: str, width: int) -> SafeText:
     if cell_len(text) <= width:
         return safe(text)
     return safe(set_cell_size(text, max(width - 1, 0)).rstrip() + "…" if width > 0 else "")
+
+
+def fit_end(text: str, width: int) -> SafeText:
+    """Text of at most `width` cells that ends as it did: `…/error-handling`, from a slash on where one is near."""
+    if cell_len(text) <= width:
+        return safe(text)
+    if width < 2:
+        return fit(text, width)
+    start = len(text)
+    room = width - 1
+    while start > 0 and (room := room - cell_len(text[start - 1])) >= 0:
+        start -= 1
+    slash = text.find("/", start)
+    if 0 <= slash - start <= (len(text) - start) // 3:
+        start = slash
+    return safe("…" + text[start:].removeprefix("/ "))
+
+
+def one_row(source: Line, width: int) -> Line:
+    """A line on one row: what has no room is cut, with an ellipsis."""
+    if sum(cell_len(text) for text, _ in source.pieces) <= width:
+        return replace(source, wraps=False)
+    pieces: list[Piece] = []
+    room = max(width - 1, 0)
+    for text, tone in source.pieces:
+        if cell_len(text) > room:
+            pieces.append((safe(set_cell_size(text, room).rstrip() + "…"), tone))
+            break
+        pieces.append((text, tone))
+        room -= cell_len(text)
+    return replace(source, pieces=tuple(pieces), wraps=False)
 
 
 def wrap(source: Line, width: int) -> list[Line]:
@@ -150,16 +194,16 @@ def wrap(source: Line, width: int) -> list[Line]:
 
 
 def table(
-    head: Sequence[str], rows: Iterable[tuple[Sequence[Piece], bool, int | None]], *, right: Sequence[int] = ()
+    head: Sequence[str], rows: Iterable[tuple[Sequence[Piece], bool, int | None]], *, right: Sequence[int] = (), gap: int = 2
 ) -> Iterator[Line]:
     """Columns as wide as their content; `right` names those that hold numbers. Each row says if it is current, and when."""
     body = list(rows)
     widths = [cell_len(h) for h in head]
     for cells, _, _ in body:
         widths = [max(w, cell_len(text)) for w, (text, _) in zip(widths, cells, strict=True)]
-    gap = safe("  "), Tone.TEXT
+    space = safe(" " * gap), Tone.TEXT
     titles = ((pad(h, w, right=i in right), Tone.KEY) for i, (h, w) in enumerate(zip(head, widths, strict=True)))
-    yield Line(tuple(piece for title in titles for piece in (title, gap)), wraps=False)
+    yield Line(tuple(piece for title in titles for piece in (title, space)), wraps=False)
     for cells, current, target_ns in body:
         padded = ((pad(text, w, right=i in right), tone) for i, ((text, tone), w) in enumerate(zip(cells, widths, strict=True)))
-        yield Line(tuple(piece for cell in padded for piece in (cell, gap)), current=current, wraps=False, target_ns=target_ns)
+        yield Line(tuple(piece for cell in padded for piece in (cell, space)), current=current, wraps=False, target_ns=target_ns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from cabtrace.protocols import Run, ScreenEngine
 from cabtrace.store.plaintext import plain_text
 from cabtrace.text import safe
@@ -54,20 +56,38 @@ class PlainEngine:
 
 
 def make_engine(columns: int = 80, rows: int = 24) -> tuple[ScreenEngine, str]:
-    """The best engine here, and a sentence for the user when it is not a real one ("" otherwise)."""
-    try:
-        from replay.ghostty import GhosttyEngine
+    """The best engine here, ready, and a sentence for the user when it is not a real one ("" otherwise)."""
+    from replay.engine_answers import EngineEndedError
+    from replay.engine_remote import RemoteEngine
 
-        return GhosttyEngine(columns, rows), ""
-    except (ImportError, OSError, AssertionError, KeyError, ValueError):  # no wheel here, no library in it, or another ABI
-        return PlainEngine(columns, rows), NO_ENGINE
+    with suppress(OSError, EngineEndedError):  # no process, no library in it, or another ABI
+        engine = new_engine(columns, rows)
+        if isinstance(engine, RemoteEngine):
+            engine.settle()
+            return engine, ""
+    return PlainEngine(columns, rows), NO_ENGINE
 
 
-def engine_version(engine: ScreenEngine) -> str:
-    """Which engine made a snapshot, for the one that shall take it back; "" where snapshots are not worth keeping."""
-    if isinstance(engine, PlainEngine):
+def new_engine(columns: int, rows: int) -> ScreenEngine:
+    """What should be the best engine here, while it is being loaded. Raises OSError where its process cannot be started."""
+    if not _has_engine():
+        return PlainEngine(columns, rows)
+    from replay.engine_remote import RemoteEngine
+
+    return RemoteEngine(columns, rows)
+
+
+def engine_version() -> str:
+    """Which engine makes snapshots here, for the one that shall take them back; "" where there is none but plain text."""
+    if not _has_engine():
         return ""
     from importlib.metadata import version
     from platform import machine
 
     return f"pyghostty {version('pyghostty')} {machine()}"
+
+
+def _has_engine() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("pyghostty") is not None

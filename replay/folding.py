@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence, Set
-from itertools import accumulate, islice
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import accumulate, chain, islice
 from operator import lt, sub
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,8 @@ class Visible(Sequence[int]):
         """`tops`: closed rows that are shown, by number; `hidden`: how many rows each of them hides."""
         self._n_rows = n_rows
         self._tops = tops
-        self._before = list(accumulate(hidden, initial=0))
-        self._places = list(map(sub, tops, self._before))
+        self._before = array("q", accumulate(hidden, initial=0))
+        self._places = array("q", map(sub, tops, self._before))
 
     def __len__(self) -> int:
         return self._n_rows - self._before[-1]
@@ -52,7 +53,9 @@ class Folding(Set[int]):
         """Closes some rows."""
         self._timeline = timeline
         self._closed = _ascending(closed, len(timeline))
-        self._tops = list(self._outermost(0, len(timeline)))
+        # Columns, not lists: the collector need not look through them.
+        self._tops = array("q", self._outermost(0, len(timeline)))
+        self._sizes = self._hides(self._tops, len(timeline))
         self._hidden: bytearray | None = None
         self._show()
 
@@ -93,28 +96,14 @@ class Folding(Set[int]):
 
         None beyond the ends.
         """
-        timeline = self._timeline
-        if selected is not None and timeline.start_of(selected) == offset_ns and selected in self.visible:
-            rank = timeline.rank(selected) + by
-        else:
-            rank = bisect_right(timeline.starts, offset_ns) if by > 0 else bisect_left(timeline.starts, offset_ns) - 1
-        for _ in range(_LOOK_AT):  # what comes next is mostly shown
-            if not 0 <= rank < len(timeline):
-                return None
-            if self._is_shown(row := timeline.ranked(rank)):
-                return row
-            rank += by
-        hidden = self._mask()
-        found = hidden.find(0, rank) if by > 0 else hidden.rfind(0, 0, rank + 1)
-        return None if found < 0 else timeline.ranked(found)
+        return step_in_time(self._timeline, self._is_shown, self._mask, offset_ns, selected, by)
 
     def _mask(self) -> bytearray:
         """Of each row in order of time whether it is hidden (1)."""
         if self._hidden is None:
             timeline = self._timeline
             rows = bytearray(len(timeline))
-            for top in self._tops:
-                size = timeline.end_row(top) - top - 1
+            for top, size in zip(self._tops, self._sizes, strict=True):
                 rows[top + 1 : top + 1 + size] = b"\1" * size
             try:
                 self._hidden = bytearray(map(rows.__getitem__, timeline.columns.by_start))
@@ -129,6 +118,11 @@ class Folding(Set[int]):
             yield row
             place = bisect_left(self._closed, self._timeline.end_row(row), place + 1)
 
+    def _hides(self, tops: Sequence[int], limit: int) -> array[int]:
+        """How many rows each of them hides: none at or behind the next one, or `limit`, whatever a tampered index claims."""
+        ends = map(min, map(self._timeline.end_row, tops), chain(islice(tops, 1, None), (limit,)))
+        return array("q", (end - top - 1 for top, end in zip(tops, ends, strict=True)))
+
     def _change(self, row: int) -> None:
         end = self._timeline.end_row(row)
         shown = self._is_shown(row)
@@ -141,7 +135,9 @@ class Folding(Set[int]):
         if not shown:
             return
         low, high = bisect_left(self._tops, row), bisect_left(self._tops, end)
-        self._tops[low:high] = self._outermost(row, end) if opening else [row]
+        tops = array("q", self._outermost(row, end) if opening else (row,))
+        limit = self._tops[high] if high < len(self._tops) else len(self._timeline)
+        self._tops[low:high], self._sizes[low:high] = tops, self._hides(tops, limit)
         self._rehide(row, end)
 
     def _is_shown(self, row: int) -> bool:
@@ -156,19 +152,42 @@ class Folding(Set[int]):
             self._hidden = None
             return
         rows = bytearray(end - row)
-        for top in self._tops[bisect_left(self._tops, row) : bisect_left(self._tops, end)]:
-            size = self._timeline.end_row(top) - top - 1
+        low, high = bisect_left(self._tops, row), bisect_left(self._tops, end)
+        for top, size in zip(self._tops[low:high], self._sizes[low:high], strict=True):
             rows[top + 1 - row : top + 1 - row + size] = b"\1" * size
         for below, hidden in enumerate(rows, row):
             self._hidden[self._timeline.rank(below)] = hidden
 
     def _show(self) -> None:
-        timeline = self._timeline
-        self.visible = Visible(len(timeline), list(self._tops), (timeline.end_row(top) - top - 1 for top in self._tops))
+        self.visible = Visible(len(self._timeline), self._tops[:], self._sizes)
 
 
-def _ascending(rows: Iterable[int], size: int) -> list[int]:
-    found = list(rows)
+def step_in_time(
+    timeline: Timeline,
+    is_shown: Callable[[int], bool],
+    mask: Callable[[], bytearray],
+    offset_ns: int,
+    selected: int | None,
+    by: int,
+) -> int | None:
+    """See `Folding.step`. `mask` tells of each row in order of time whether it is hidden (1)."""
+    if selected is not None and timeline.start_of(selected) == offset_ns and is_shown(selected):
+        rank = timeline.rank(selected) + by
+    else:
+        rank = bisect_right(timeline.starts, offset_ns) if by > 0 else bisect_left(timeline.starts, offset_ns) - 1
+    for _ in range(_LOOK_AT):  # what comes next is mostly shown
+        if not 0 <= rank < len(timeline):
+            return None
+        if is_shown(row := timeline.ranked(rank)):
+            return row
+        rank += by
+    hidden = mask()
+    found = hidden.find(0, rank) if by > 0 else hidden.rfind(0, 0, rank + 1)
+    return None if found < 0 else timeline.ranked(found)
+
+
+def _ascending(rows: Iterable[int], size: int) -> array[int]:
+    found = array("q", rows)
     if all(map(lt, found, islice(found, 1, None))) and (not found or 0 <= found[0] <= found[-1] < size):
         return found
-    return sorted({row for row in found if 0 <= row < size})
+    return array("q", sorted({row for row in found if 0 <= row < size}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import sub
 from typing import TYPE_CHECKING, Final
 
@@ -39,11 +39,11 @@ class Forest:
     """Rows in tree order, as columns. `span`: place of the span (a group's first); `group`: spans folded into a row, else 0.
 
     `parent` is a row or -1; `end` is the row after the last one below; `mark` a place in `MARKS`. `marked` counts those.
-    `widest`: the most spans that are right below one.
+    `widest`: the most spans that are right below one. `closed`: rows that start closed, as all below them is chatter.
     """
 
     def __init__(self) -> None:
-        self.span, self.depth, self.parent, self.end, self.group = (array("i") for _ in range(5))
+        self.span, self.depth, self.parent, self.end, self.group, self.closed = (array("i") for _ in range(6))
         self.mark = array("B")
         self.marked = [0] * len(MARKS)
         self.roots = self.widest = 0
@@ -68,7 +68,7 @@ def build_forest(facts: OrderedFacts) -> Forest:
     forest.roots = len(roots)
     first, children = _children(parents)
     forest.widest = max(map(sub, first[1:], first), default=0)
-    quiet = _quiet_leaves(facts, first)
+    quiet = _quiet(facts, parents, first)
     # A span, `_CLOSE`, or of a group where its members begin among the children, as -2 and below, over how many they are.
     stack: list[int] = roots[::-1]
     above: list[int] = []
@@ -78,6 +78,8 @@ def build_forest(facts: OrderedFacts) -> Forest:
             row = forest.add(entry, len(above), above[-1] if above else -1, 0, marks[entry])
             begin, end = first[entry], first[entry + 1]
             if begin < end:
+                if quiet[entry] and above:
+                    forest.closed.append(row)
                 above.append(row)
                 stack.append(_CLOSE)
                 _push(stack, children, begin, end, quiet)
@@ -86,6 +88,7 @@ def build_forest(facts: OrderedFacts) -> Forest:
         else:
             begin, size = -2 - entry, stack.pop()
             above.append(forest.add(children[begin], len(above), above[-1] if above else -1, size, 0))
+            forest.closed.append(above[-1])
             stack.append(_CLOSE)
             stack.extend(children[begin : begin + size][::-1])
     return forest
@@ -148,17 +151,29 @@ def _children(parents: Column) -> tuple[Column, Column]:
     return first, children
 
 
-def _quiet_leaves(facts: OrderedFacts, first: Column) -> bytearray:
-    """Of each span whether it is an agent's own chatter with nothing below: nothing went wrong, no convention says it matters."""
-    quiet = bytearray(len(facts))
+def _quiet(facts: OrderedFacts, parents: Column, first: Column) -> bytearray:
+    """Of each span whether it and all below it is an agent's own chatter: nothing went wrong, no convention says it matters.
+
+    Where that is so of all there is, only of those with nothing below.
+    """
+    quiet = bytearray(b"\1") * len(facts)
+    loud = False
     for span, (kind, flags) in enumerate(zip(facts.kinds, facts.flags, strict=True)):
-        if kind in _QUIET_KINDS and not flags & _LOUD and first[span] == first[span + 1]:
-            quiet[span] = 1
+        if kind in _QUIET_KINDS and not flags & _LOUD:
+            continue
+        loud = True
+        above = span
+        while above >= 0 and quiet[above]:
+            quiet[above] = 0
+            above = parents[above]
+    if not loud:
+        for span, (begin, end) in enumerate(pairwise(first)):
+            quiet[span] = begin == end
     return quiet
 
 
 def _push(stack: list[int], children: Column, begin: int, end: int, quiet: Sequence[int]) -> None:
-    """Children so that the first is on top; quiet leaves that follow each other together, where they are many."""
+    """Children so that the first is on top; quiet ones that follow each other together, where they are many."""
     if end - begin < FOLD_AT_LEAST:
         stack.extend(children[begin:end][::-1])
         return

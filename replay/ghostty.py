@@ -36,10 +36,9 @@ class GhosttyEngine:
         self._cached_palette = b""
         self._text = ffi.new("uint8_t[]", 4096)
         self._defuser = Defuser()
-        self._render = self._new("GhosttyRenderState", lib.ghostty_render_state_new)
         self._iterator = self._new("GhosttyRenderStateRowIterator", lib.ghostty_render_state_row_iterator_new)
         self._cells = self._new("GhosttyRenderStateRowCells", lib.ghostty_render_state_row_cells_new)
-        self._free_render = weakref.finalize(self, _free_all, lib, self._render[0], self._iterator[0], self._cells[0])
+        self._free_render = weakref.finalize(self, _free_all, lib, self._iterator[0], self._cells[0])
         self._adopt(self._blank())
 
     def feed(self, data: bytes) -> None:
@@ -168,6 +167,9 @@ class GhosttyEngine:
         lib.ghostty_terminal_set(terminal[0], lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_LINES, nothing)
         lib.ghostty_terminal_set(terminal[0], lib.GHOSTTY_TERMINAL_OPT_CONTINUATION_MAX_BYTES, continuation)
         lib.ghostty_terminal_set(terminal[0], lib.GHOSTTY_TERMINAL_OPT_KITTY_IMAGE_STORAGE_LIMIT, no_images)
+        # One that has drawn another terminal takes this for that one where it lies at the same place in memory.
+        self._render = self._new("GhosttyRenderState", lib.ghostty_render_state_new)
+        weakref.finalize(self._render, lib.ghostty_render_state_free, self._render[0])
         self._cached, self._cached_palette = [], b""
 
     def _get(self, key: str, ctype: str) -> Any:
@@ -188,7 +190,6 @@ def _clamp(columns: int, rows: int) -> tuple[int, int]:
     return min(max(columns, 1), MAX_COLUMNS), min(max(rows, 1), MAX_ROWS)
 
 
-def _free_all(lib: Any, render: Any, iterator: Any, cells: Any) -> None:
+def _free_all(lib: Any, iterator: Any, cells: Any) -> None:
     lib.ghostty_render_state_row_cells_free(cells)
     lib.ghostty_render_state_row_iterator_free(iterator)
-    lib.ghostty_render_state_free(render)

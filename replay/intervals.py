@@ -15,14 +15,13 @@ def latest_ends(ends: Iterable[int]) -> Column:
     """The tree that `IntervalIndex` looks through: node 1 is its root, the leaves hold the ends, no other end is that late."""
     leaves = array("q", ends)
     size = 1 << max(len(leaves) - 1, 0).bit_length()
-    leaves.extend([-1] * (size - len(leaves)))
-    levels = [leaves]
-    while len(levels[-1]) > 1:
-        below = levels[-1]
-        levels.append(array("q", map(max, below[::2], below[1::2])))
-    tree = array("q", [-1])
-    for level in reversed(levels):
-        tree += level
+    tree = array("q", [-1]) * (2 * size)
+    tree[size : size + len(leaves)] = leaves
+    del leaves  # of a large run this is when the most is in memory
+    while size > 1:
+        level = array("q", map(max, tree[size : 2 * size : 2], tree[size + 1 : 2 * size : 2]))
+        size //= 2
+        tree[size : 2 * size] = level
     return tree
 
 

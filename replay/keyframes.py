@@ -57,3 +57,8 @@ class Keyframes:
             self.kept = self.kept[1::2]
             self.bytes = sum(len(k.packed) for k in self.kept)
             self._every = 2 * self._every + 1
+
+    def drop(self, events: int) -> None:
+        """Forgets a state that cannot be used."""
+        self.kept = [k for k in self.kept if k.events != events]
+        self.bytes = sum(len(k.packed) for k in self.kept)

@@ -13,6 +13,7 @@ from cabtrace.store.span_records import SpanRecords
 from cabtrace.store.span_scan import SOURCES, SpanScan
 from replay.build import build_columns, instants
 from replay.columns import Columns, Summary, from_blobs, to_blobs
+from replay.memory import give_back_memory
 from replay.span_list import SpanList
 from replay.timeline import Timeline
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 
 PART: Final = "spans"
-_VERSION: Final = 3
+_VERSION: Final = 4
 _KEEP_FROM: Final = 20_000  # spans; fewer are read faster than anyone sees
 _LARGE_BYTES: Final = 2 * MIB  # of trace.jsonl; so many spans never take less
 _SCAN_SHARE: Final = 0.7
@@ -48,8 +49,19 @@ class SpanLoader:
         self._scan = self._scan or SpanScan(self._path)
         return self._scan.refresh(live=live) or changed
 
-    def load(self, *, live: bool, wall_ns: int, terminal_ns: int | None, progress: Progress = lambda share: None) -> Timeline:
-        """`wall_ns`: the clock's anchor; `terminal_ns`: the length of the terminal's recording. Raises OSError as `refresh`."""
+    def load(
+        self,
+        *,
+        live: bool,
+        wall_ns: int,
+        terminal_ns: int | None,
+        now_ns: int = 0,
+        progress: Progress = lambda share: None,
+    ) -> Timeline:
+        """`wall_ns`: the clock's anchor; `terminal_ns`: the length of the terminal's recording. Raises OSError as `refresh`.
+
+        `now_ns`: up to when a live run has come (Unix), though nothing was heard of it.
+        """
         self._seen, self._live = self._looks(), live
         sources = "" if live or not self._keeps or not self._is_large() else self._sources(wall_ns, terminal_ns)
         if sources and (kept := self._kept(sources)) is not None:
@@ -63,17 +75,17 @@ class SpanLoader:
         columns, summary = build_columns(
             facts,
             since_ns=wall_ns if wall_ns > 0 else None,
-            until_ns=_until(facts, wall_ns, terminal_ns),
+            until_ns=max(_until(facts, wall_ns, terminal_ns), now_ns if live else 0),
             progress=lambda share: progress(_SCAN_SHARE + share * (1 - _SCAN_SHARE)),
         )
         summary = replace(summary, reading=reading)
         if len(facts) <= _KEEP_FROM or live:
             return self._timeline(columns, summary, records, live=live)
         del facts
-        _give_back_memory()
+        give_back_memory()
         if sources and sources == self._sources(wall_ns, terminal_ns) and self._keep(sources, columns, summary):
             del columns, summary  # those of the index are in one piece, where building left pieces everywhere
-            _give_back_memory()
+            give_back_memory()
             if (kept := self._kept(sources)) is not None:
                 return self._timeline(*kept, records, live=False)
             self._keeps = False  # it cannot be read back, so once more without it
@@ -118,16 +130,6 @@ class SpanLoader:
         from cabtrace.store.index import save_part
 
         return save_part(self._path, PART, sources, to_blobs(columns, summary))
-
-
-def _give_back_memory() -> None:
-    """What was freed, to the system, where the C library can do that: else it keeps the most that was ever needed."""
-    import ctypes
-
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):
-        return
 
 
 def terminal_start_ns(summary: Summary, wall_ns: int) -> int:

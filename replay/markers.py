@@ -83,9 +83,10 @@ class Markers(Sequence[Marker]):
             low += 1
         return low
 
-    def kinds(self, begin: int, end: int) -> set[MarkerKind]:
-        """Which kinds there are from one place up to another."""
+    def counts(self, begin: int, end: int) -> dict[MarkerKind, int]:
+        """How many there are of each kind from one place up to another."""
         if self._kinds is None:
-            return {MarkerKind.ERROR} if begin < end else set()
+            return {MarkerKind.ERROR: end - begin} if begin < end else {}
         codes = bytes(self._kinds[begin:end])
-        return {kind for code, kind in enumerate(MARKER_KINDS) if code in codes}
+        found = ((kind, codes.count(code)) for code, kind in enumerate(MARKER_KINDS))
+        return {kind: count for kind, count in found if count}

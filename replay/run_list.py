@@ -1,4 +1,4 @@
-"""What the user does with the list of runs: filter, group by what went wrong, fold, choose, mark two. Pure."""
+"""What the user does with the list of runs: sort, filter, group by what went wrong, fold, choose, mark two. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Final
 
 from cabtrace.diagnose.triage import Failure, cluster
 from cabtrace.model.outcome import PROVISIONAL_NOTE
+from cabtrace.text import SafeText, safe
 from replay.document import Piece, Tone, words
-from replay.runs import MARK, Filter, RunRow
+from replay.runs import MARK, Filter, Order, RunRow, identity, in_order
 
 FINE: Final = ("", "", "")  # the key of the group of runs that did not fail
 _UNREAD: Final = ("?", "", "")
@@ -43,7 +44,8 @@ class RunList:
         self.failed_only = False
         self.entries: Sequence[Entry] = ()
         self.matching = 0
-        self.failed = 0
+        self.failed = self.live = 0
+        self.order = Order.FAILED
         self.provisional = False
         self.chosen = 0
         self.marks: list[Path] = []
@@ -53,11 +55,12 @@ class RunList:
         self._moved = False
         self._filter = Filter(())
 
-    def take(self, rows: Sequence[RunRow], *, reading: bool = False) -> None:
-        """Some more of the store was read; the chosen run stays chosen once the user has moved."""
+    def take(self, rows: Sequence[RunRow], *, reading: bool = False, now_s: float = 0.0) -> None:
+        """Some more of the store was read, failed first; the chosen run stays chosen once the user has moved."""
         self.reading = reading
         kept = self._here() if self._moved else None
-        self.all, self.failed = rows, sum(row.failed for row in rows)
+        self.all = rows if self.order is Order.FAILED else in_order(rows, self.order, now_s)
+        self.failed, self.live = sum(row.failed for row in rows), sum(row.live for row in rows)
         self.provisional = any(row.provisional for row in rows)
         self._show(kept, anew=True)
 
@@ -72,6 +75,24 @@ class RunList:
         kept = self._here()
         self.failed_only = not self.failed_only
         self._show(kept, anew=True)
+
+    def sort(self, now_s: float) -> None:
+        """By what comes next in `Order`; the chosen run stays chosen once the user has moved. `now_s`: Unix time."""
+        orders = list(Order)
+        self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+        kept = self._here() if self._moved else None
+        self.all = in_order(self.all, self.order, now_s)
+        self._show(kept, anew=True)
+
+    def widen(self) -> bool:
+        """Drops the filter or, where there is none, shows more than what failed; False where all runs are shown."""
+        if self.query:
+            self.find("")
+        elif self.failed_only:
+            self.toggle_failed()
+        else:
+            return False
+        return True
 
     def group(self, failures: Mapping[Path, Failure] | None, to_diagnose: int = 0) -> None:
         """In groups by what these say went wrong, or, when it is None, as one list."""
@@ -153,7 +174,8 @@ class RunList:
 def standing(runs: RunList) -> list[Piece]:
     """How many runs there are, and what the list leaves out or waits for."""
     total = len(runs.all)
-    counts = f"{total:,} run{'s' * (total != 1)}, {runs.failed:,} failed{', reading …' if runs.reading else ''}"
+    live = f", {runs.live:,} live" if runs.live else ""
+    counts = f"{total:,} run{'s' * (total != 1)}, {runs.failed:,} failed{live}{', reading …' if runs.reading else ''}"
     pieces = [words(counts if total or not runs.reading else "", Tone.DIM)]
     if runs.failures is not None:
         more = f" {len(runs.failures):,} of {runs.to_diagnose:,} …" if runs.to_diagnose else ""
@@ -165,6 +187,21 @@ def standing(runs: RunList) -> list[Piece]:
     if runs.provisional:
         pieces.append(words(f"  {MARK} {PROVISIONAL_NOTE}", Tone.WARN))
     return pieces
+
+
+def table_title(runs: RunList) -> SafeText:
+    """`Runs, failed first`."""
+    return safe(f"Runs, {runs.order.value}")
+
+
+def chosen_words(runs: RunList, now_s: float) -> list[Piece]:
+    """All that names the chosen run or group, whatever its columns cut. `now_s`: Unix time."""
+    entry = runs.entries[runs.chosen] if runs.chosen < len(runs.entries) else None
+    if entry is None:
+        return []
+    if isinstance(entry, RunRow):
+        return identity(entry, now_s)
+    return [words(entry.rule, Tone.STRONG), words(f"  {entry.signature}")]
 
 
 def why_empty(runs: RunList) -> str:

@@ -1,60 +1,54 @@
-"""The list of runs as rows of text, failed ones first. Pure."""
+"""The list of runs as rows of text, in any order, filtered. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, Final
-
-from rich.cells import cell_len
 
 from replay import display
 from replay.document import Piece, Tone, words
+from replay.run_columns import ATTEMPT, CAUSE, SWEEP, WALL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cabtrace.store.catalog import RunSummary
+    from cabtrace.text import SafeText
 
 MARK: Final = "*"  # behind the verdict of a provisional run
+_NOT_YET: Final = "–"  # of a live run
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """`least` and `most` are widths in cells; where room is short, columns of high `rank` go first."""
+class Order(StrEnum):
+    """What the list is sorted by; the newest first among equals."""
 
-    title: str
-    least: int
-    most: int
-    rank: int
-    right: bool = False
-
-
-COLUMNS = (
-    Column("verdict", 9, 11, 0),
-    Column("agent", 5, 18, 1),
-    Column("model", 5, 34, 3),
-    Column("task", 12, 48, 1),
-    Column("#", 2, 4, 4, right=True),
-    Column("cause", 8, 16, 5),
-    Column("wall", 6, 8, 2, right=True),
-    Column("tokens", 6, 12, 6, right=True),
-    Column("score", 5, 7, 2, right=True),
-    Column("started", 16, 16, 7),
-)
+    FAILED = "failed first"
+    NEWEST = "newest first"
+    WALL = "longest first"
+    TOKENS = "most tokens first"
+    COMPOSITE = "lowest composite first"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """`cells` stand under `COLUMNS`; `error` says why a run cannot be read."""
+    """`cells` stand under `COLUMNS`; `error` says why a run cannot be read.
+
+    `failed`: it ended so. `live`: it is being recorded, since `started_at`. `amounts` are wall in seconds, tokens and composite.
+    """
 
     path: Path
     cells: tuple[Piece, ...] = ()
     error: str = ""
     failed: bool = False
+    live: bool = False
     provisional: bool = False
     started_at: str = ""
+    amounts: tuple[float | None, int | None, float | None] = (None, None, None)
 
     text: str = ""  # what the filter looks at
 
@@ -64,11 +58,37 @@ class RunRow:
             text = " ".join([*(text for text, _ in self.cells), self.error]).casefold()
             object.__setattr__(self, "text", text)
 
+    def wall_s(self, now_s: float) -> float | None:
+        """How long it took, or has taken so far; `now_s` is Unix time. None where that is unknown."""
+        if not self.live:
+            return self.amounts[0]
+        try:
+            started = datetime.fromisoformat(self.started_at)
+        except ValueError:
+            return None
+        return max(now_s - started.timestamp(), 0.0) if started.tzinfo else None
 
-def in_order(rows: Iterable[RunRow]) -> list[RunRow]:
-    """Failed ones before the others, newest first."""
+
+def in_order(rows: Iterable[RunRow], order: Order = Order.FAILED, now_s: float = 0.0) -> list[RunRow]:
+    """Newest first, and over that as `order` says; what is unknown comes last. What is live stands with what failed."""
     newest = sorted(rows, key=lambda row: row.started_at, reverse=True)
-    return sorted(newest, key=lambda row: not row.failed)
+    match order:
+        case Order.NEWEST:
+            return newest
+        case Order.FAILED:
+            return sorted(newest, key=lambda row: not (row.failed or row.live))
+        case Order.WALL:
+            return sorted(newest, key=lambda row: _unknown_last(row.wall_s(now_s), downwards=True))
+        case Order.TOKENS:
+            return sorted(newest, key=lambda row: _unknown_last(row.amounts[1], downwards=True))
+        case Order.COMPOSITE:
+            return sorted(newest, key=lambda row: _unknown_last(row.amounts[2]))
+
+
+def _unknown_last(amount: float | None, *, downwards: bool = False) -> float:
+    if amount is None:
+        return inf
+    return -amount if downwards else amount
 
 
 class Filter:
@@ -107,42 +127,52 @@ def run_row(run: RunSummary) -> RunRow:
     if header is None:
         near = "/".join(run.path.parts[-2:])  # the whole path would leave no room for what is wrong
         return RunRow(run.path, error=run.error.replace(str(run.path), near, 1), failed=True)
-    tokens = header.scores.get("tokens", {}).get("values")
-    total = tokens.get("total_tokens") if isinstance(tokens, dict) else None
+    found = header.scores.get("tokens", {}).get("values")
+    total = found.get("total_tokens") if isinstance(found, dict) else None
+    tokens = total if isinstance(total, int) and not isinstance(total, bool) else None
     wall = None if header.duration_s is None else header.duration_s * 1e9
     sign, tone = display.verdict(header, live=run.live, aborted=run.aborted)
+    cause = header.cause.value if header.cause else display.UNKNOWN
+    ended = (cause, display.duration(wall), display.count(tokens), header.composite_words)
+    cause, took, spent, score = (_NOT_YET,) * 4 if run.live else ended
     cells = (
         words(f"{sign} {MARK}" if header.provisional else sign, tone),
+        words(header.sweep_id[:200], Tone.DIM),
         words(header.agent.name[:200]),
         words(header.model[:200], Tone.DIM),
         words(header.task.id[:400], Tone.STRONG),
         words(str(header.attempt), Tone.DIM),
-        words(header.cause.value if header.cause else display.UNKNOWN, Tone.DIM),
-        words(display.duration(wall)),
-        words(display.count(total if isinstance(total, int) else None), Tone.DIM),
-        words(header.composite_words),
+        words(cause, Tone.DIM),
+        words(took),
+        words(spent, Tone.DIM),
+        words(score),
         words(header.started_at[:16].replace("T", " "), Tone.DIM),
     )
-    failed = run.failed or run.live
-    return RunRow(run.path, cells, failed=failed, provisional=header.provisional, started_at=header.started_at)
+    return RunRow(
+        run.path,
+        cells,
+        failed=run.failed,
+        live=run.live,
+        provisional=header.provisional,
+        started_at=header.started_at,
+        amounts=(header.duration_s, tokens, header.composite),
+    )
 
 
-def column_widths(rows: Sequence[RunRow], width: int, *, sample: int = 200) -> list[int]:
-    """A width for each column, 0 for one that has no room; taken from the first rows."""
-    wanted = [len(c.title) for c in COLUMNS]
-    for row in rows[:sample]:
-        if row.cells:
-            wanted = [max(w, cell_len(text)) for w, (text, _) in zip(wanted, row.cells, strict=True)]
-    wanted = [min(max(w, c.least), c.most) for w, c in zip(wanted, COLUMNS, strict=True)]
-    shown = set(range(len(COLUMNS)))
+def live_wall(row: RunRow, now_s: float) -> SafeText:
+    """`12 s …`: how long a run that is being recorded has taken so far."""
+    wall_s = row.wall_s(now_s)
+    return words(_NOT_YET if wall_s is None else f"{display.duration(int(wall_s) * 1e9)} …")[0]
 
-    def total(widths: Sequence[int]) -> int:
-        return sum(widths[i] + 2 for i in shown)
 
-    least = [c.least for c in COLUMNS]
-    while len(shown) > 1 and total(least) > width:
-        shown.discard(max(shown, key=lambda i: COLUMNS[i].rank))
-    for _ in range(max(total(wanted) - width, 0)):  # a cell from the column that has the most to spare
-        most = max(shown, key=lambda i: wanted[i] - least[i])
-        wanted[most] -= wanted[most] > least[most]
-    return [wanted[i] if i in shown else 0 for i in range(len(COLUMNS))]
+def identity(row: RunRow, now_s: float) -> list[Piece]:
+    """All that names a run, and how it ended: what the columns had to cut."""
+    if not row.cells:
+        return [words(str(row.path), Tone.STRONG), words(f"  {row.error}", Tone.WARN)]
+    texts = [text for text, _ in row.cells]
+    name = " / ".join(texts[SWEEP:ATTEMPT]) + f" #{texts[ATTEMPT]}"
+    if row.live:
+        wall_s = row.wall_s(now_s)
+        so_far = "" if wall_s is None else f", {display.duration(int(wall_s) * 1e9)} so far"
+        return [words(name, Tone.STRONG), words(f"  is being recorded{so_far}", Tone.WARN)]
+    return [words(name, Tone.STRONG), words(f"  {texts[CAUSE]}, {texts[WALL]}", Tone.DIM)]

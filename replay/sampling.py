@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from cabtrace.protocols import ScreenEngine
+from replay.engine_player import Player
 from replay.shown import ShownText
 
 _PAUSE_NS: Final = 100_000_000
@@ -45,15 +46,30 @@ class Sampler:
             self._conceals = any(_conceals(match[1]) for match in _EIGHT.finditer(self._tail + data))
             self._tail = (self._tail + data)[-_CARRIED_BYTES:]
 
-    def sample(self, engine: ScreenEngine) -> None:
+    def sample(self, player: Player) -> None:
         """Notes what the screen shows."""
         self._bytes = self._lines = 0
-        self._shown.add(self._time_ns, _visible(engine) if self._conceals else engine.text())
+        time_ns, shown = self._time_ns, self._shown
+        if self._conceals:
+            player.flush()
+            shown.add(time_ns, _visible(player.engine))
+            player.answered()
+        else:
+            player.read_text(lambda text: shown.add(time_ns, text))
 
-    def finish(self, engine: ScreenEngine) -> None:
-        """The recording is at its end."""
+    def catch_up(self, player: Player) -> None:
+        """Notes what the screen shows, where anything was taken since the last sample."""
         if self._bytes:
-            self.sample(engine)
+            self.sample(player)
+
+    def forget(self) -> None:
+        """What was taken since the last sample is taken again."""
+        self._bytes = self._lines = 0
+
+    def finish(self, player: Player) -> None:
+        """The recording is at its end."""
+        self.catch_up(player)
+        player.settle()
         self._shown.pack()
 
 

@@ -68,9 +68,8 @@ class Results:
     done: bool = True
 
     def count_words(self) -> str:
-        """`3 hits`, `10,000+ hits`."""
-        so_far = "" if self.done else " so far"
-        return f"{len(self.hits):,}{'+' if self.more else ''} hit{'s' * (len(self.hits) != 1)}{so_far}"
+        """`3`, `10,000+`, `3 so far`."""
+        return f"{len(self.hits):,}{'+' if self.more else ''}{'' if self.done else ' so far'}"
 
     def without_rows(self) -> Results:
         """For a run whose rows have moved since."""

@@ -8,19 +8,19 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from replay.bookmarks import Bookmark, read_bookmarks, with_bookmark, write_bookmarks
-from replay.clock import ReplayClock
-from replay.folding import Folding, Visible
+from replay.browsing import Browsing
+from replay.finding import Sought, sought
 from replay.idle import DEFAULT_LIMIT_NS, IdleMap, find_idle
 from replay.journal import Entry, journal
+from replay.search import Where
 
 if TYPE_CHECKING:
     from cabtrace.diagnose.finding import Diagnosis
-    from replay.markers import Marker
+    from replay.document import Line
     from replay.path import PathOverlay
     from replay.places import Found
     from replay.run import ReplayRun, Snapshot
     from replay.search import Results
-    from replay.timeline import Row
 
 STEP_NS = 100_000_000
 
@@ -37,52 +37,43 @@ class Tab(StrEnum):
     WHY = "Why"
 
 
-class Session:
+#: where a hit of a search can be read; what was on the screen is no panel's
+_PANELS = {
+    Where.NAME: Tab.SPAN,
+    Where.ATTRIBUTE: Tab.SPAN,
+    Where.EVENT: Tab.SPAN,
+    Where.MESSAGE: Tab.MESSAGES,
+    Where.LOG: Tab.LOGS,
+}
+
+
+class Session(Browsing):
     """State of one replay screen. `notice` is a sentence for the user about the last action, or ""."""
 
     def __init__(self, run: ReplayRun, now_ns: Callable[[], int], *, at_ns: int | None = None) -> None:
         """`at_ns`: where to begin, an offset from the start of the run; a live run is followed when it is None."""
         self.run = run
         self.now_ns = now_ns
-        timeline = run.snapshot.timeline
-        self.clock = ReplayClock(timeline.duration_ns, now_ns, following=run.snapshot.live and at_ns is None)
-        if at_ns is not None:
-            self.clock.seek(at_ns)
-        self._timeline = timeline
-        self.folded = Folding(timeline, timeline.groups())
+        live = run.snapshot.live
+        super().__init__(run.snapshot.timeline, now_ns, following=live and at_ns is None, at_ns=at_ns)
         self.tab = Tab.SPAN
-        self.notice = ""
         self.compressing = False
-        self._marker: Marker | None = None
         self.results: Results | None = None
         self._hit: int | None = None
+        self._sought: tuple[Results | None, int | None, Sought | None] = None, None, None
         self.bookmarks = read_bookmarks(run.path)
         self.path_shown = False
         self.path: PathOverlay | None = None
         self._journal: Sequence[Entry] | None = None
         self._diagnosis: tuple[Snapshot, Diagnosis | str] | None = None
-        self.selected = self._focus()
+        self.markdown = False
+        self.opened: frozenset[str] = frozenset()
+        self.patch: tuple[Snapshot, Sequence[Line]] | None = None
 
     @property
     def snapshot(self) -> Snapshot:
         """What is known of the run."""
         return self.run.snapshot
-
-    @property
-    def position_ns(self) -> int:
-        """The playhead, an offset from the start of the run."""
-        return self.clock.position_ns
-
-    @property
-    def visible(self) -> Visible:
-        """The rows that are shown; another object after each change."""
-        return self.folded.visible
-
-    @property
-    def selected_row(self) -> Row | None:
-        """The row that the Span panel shows."""
-        timeline = self._timeline
-        return timeline.row(self.selected) if self.selected is not None and self.selected < len(timeline) else None
 
     def tick(self) -> None:
         """Once a frame while playing."""
@@ -123,7 +114,7 @@ class Session:
     def step_span(self, by: int) -> None:
         """To the start of the next or previous span that is not folded away."""
         self.clock.pause()
-        row = self.folded.step(self.position_ns, self.selected, by)
+        row = self.outline.step(self.position_ns, self.selected, by)
         if row is None:
             self.notice = "No later span." if by > 0 else "No earlier span."
             return
@@ -174,21 +165,66 @@ class Session:
             self.notice = "Nothing was searched for yet: / does that." if results is None else _nowhere(results)
             return
         place = results.step(self.position_ns, by, self._hit)
-        if place is None:
-            self.notice = f"No {'later' if by > 0 else 'earlier'} hit of {results.query!r} ({results.count_words()})."
+        if place is not None:
+            self._go_to_hit(place)
             return
+        place = 0 if by > 0 else len(results.hits) - 1
+        only = len(results.hits) == 1 and self._hit is not None
         self._go_to_hit(place)
+        if not only:
+            end = "first" if by > 0 else "last"
+            self.notice = f"wrapped to the {end} of {results.count_words()}  {_where_words(results, place)}"
+
+    def end_search(self) -> None:
+        """Nothing is marked any more."""
+        self.results = self._hit = None
+        self.notice = ""
+
+    @property
+    def sought(self) -> Sought | None:
+        """What is to be marked, and the hit as long as the playhead is at it."""
+        results, place = self.results, self._hit
+        if results is not None and place is not None and results.hits[place].offset_ns != self.position_ns:
+            place = None
+        if self._sought[0] is not results or self._sought[1] != place:
+            self._sought = results, place, sought(results, place)
+        return self._sought[2]
+
+    @property
+    def sought_in_panel(self) -> Sought | None:
+        """As `sought`, for the panel that is open."""
+        found = self.sought
+        if found is None or found.hit is None:
+            return found
+        is_there = _PANELS.get(found.hit.where) is self.tab and (self.tab is not Tab.SPAN or self.selected == found.hit.row)
+        return found if is_there else found.words_only()
+
+    @property
+    def sought_on_screen(self) -> Sought | None:
+        """As `sought`, for the terminal."""
+        found = self.sought
+        return found if found is None or found.hit is None or found.hit.where is Where.SCREEN else found.words_only()
 
     def _go_to_hit(self, place: int) -> None:
         assert self.results is not None
         hit = self.results.hits[place]
         self.clock.pause()
+        self.tab = _PANELS.get(hit.where, self.tab)
         if hit.row is None or hit.row >= len(self._timeline):
             self.seek(hit.offset_ns)
         else:
             self._go(hit.row, hit.offset_ns)
         self._hit = place
         self.notice = _hit_words(self.results, place)
+
+    def toggle_markdown(self) -> None:
+        """Lays messages out as their markdown says, or shows them as they were sent."""
+        self.markdown = not self.markdown
+        self.notice = f"Markdown in messages is {'laid out; links stay words' if self.markdown else 'shown as it was sent'}."
+
+    def toggle_part(self, part: str) -> None:
+        """Opens or closes a part of a panel, by its name."""
+        self.opened = self.opened ^ {part}
 
     def journal(self) -> Sequence[Entry]:
         """What was noted while the run went on, by time."""
@@ -256,49 +292,15 @@ class Session:
         self.notice = "Idle time is passed in 2 s." if self.compressing else "Idle time plays as it was."
         self.clock.compress_idle(find_idle(self._instants()) if self.compressing else IdleMap())
 
-    def move_selection(self, by: int) -> None:
-        """Up or down among the rows shown; the playhead stays."""
-        if not self.visible:
-            return
-        self.select(self.visible[min(max(self.place_of(self.selected) + by, 0), len(self.visible) - 1)])
-
-    def select(self, row: int) -> None:
-        """Selects a row; the playhead stays."""
-        self.notice = ""
-        self.selected = row
-
-    def activate(self) -> None:
-        """Opens or closes the selected row; the playhead goes to one that has nothing below."""
-        row = self.selected_row
-        if row is None:
-            return
-        if not row.has_children:
-            self.clock.pause()
-            self._go(row.index, row.start_ns)
-            return
-        self._toggle(row.index)
-
-    def set_folded(self, *, folded: bool) -> None:
-        """Closes or opens the selected row; closing one that has nothing open selects its parent."""
-        row = self.selected_row
-        if row is None:
-            return
-        if row.has_children and (row.index in self.folded) != folded:
-            self._toggle(row.index)
-        elif folded and row.parent >= 0:
-            self.select(row.parent)
-
     def refresh(self) -> None:
         """The run has a new snapshot, in which the rows may have moved."""
         old, new = self._timeline, self.run.snapshot.timeline
-        opened = {old.key(row) for row in old.groups() if row not in self.folded}
-        closed = [old.key(row) for row in self.folded]
         chosen = old.key(self.selected) if self.selected is not None else None
         self._timeline = new
         self.results = self._hit = self._journal = self.path = None  # rows may have moved, more may have been said
-        kept = [row for key in closed if (row := new.find(key)) is not None]
-        self.folded = Folding(new, [*kept, *(row for row in new.groups() if new.key(row) not in opened)])
+        self.outline = self.outline.of(new)
         self.clock.extend(new.duration_ns)
+        self._window = self._window[0].of(new.duration_ns), self._window[1]
         following = self.clock.following
         if following and not self.snapshot.live:
             self.clock.pause()  # it is over, and this is its end
@@ -316,26 +318,6 @@ class Session:
         self._go(marker.row, marker.offset_ns)
         self._marker = marker
 
-    def _go(self, row: int, position_ns: int) -> None:
-        self.notice = ""
-        self.clock.seek(position_ns)
-        if self.folded.reveal(row):
-            self._marker = None
-        self.selected = row
-
-    def _focus(self) -> int | None:
-        """What was going on at the playhead, or the closed row that hides it."""
-        row = self._timeline.focus_at(self.position_ns)
-        return None if row is None else self.folded.shown(row)
-
-    def _toggle(self, row: int) -> None:
-        self.folded.toggle(row)
-        self._marker = None
-
-    def place_of(self, row: int | None) -> int:
-        """Where a row is among those shown; 0 when it is not."""
-        return 0 if row is None else self.visible.place_of(row) or 0
-
     def _instants(self) -> Iterator[int]:
         timeline = self._timeline
         output = self.run.output_instants_ns(DEFAULT_LIMIT_NS)
@@ -343,8 +325,12 @@ class Session:
 
 
 def _hit_words(results: Results, place: int) -> str:
+    return f"hit {place + 1:,} of {results.count_words()}  {_where_words(results, place)}"
+
+
+def _where_words(results: Results, place: int) -> str:
     hit = results.hits[place]
-    return f"{place + 1:,}/{results.count_words()}  {hit.where}: {hit.excerpt}"
+    return f"{hit.where}: {hit.excerpt}"
 
 
 def _nowhere(results: Results) -> str:

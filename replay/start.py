@@ -21,8 +21,11 @@ def run_app(
     against: Path | None = None,
     child: Child | None = None,
     keymap: Path | None = None,
+    theme: str | None = None,
 ) -> int:
     """Runs the app on this terminal; the exit code. `keymap` is a file; without it the user's own counts, if there is one.
+
+    `theme` is `dark` or `light`; without it that which the user has chosen before.
 
     A run that is read in no time is read before, so that its spans are in the first frame.
 
@@ -38,8 +41,13 @@ def run_app(
         from replay.tui.app import ReplayApp
         from replay.tui.keymap import default_keymap_path, load_keymap
 
-    keys = load_keymap(keymap) if keymap is not None else load_keymap(default_keymap_path(), optional=True)
-    app = ReplayApp(store, run, place=place, against=against, child=child, keymap=keys, opened=opened)
+    own = default_keymap_path()
+    keys = load_keymap(keymap) if keymap is not None else load_keymap(own, optional=True)
+    settings = own.with_name("settings.toml")
+    app = ReplayApp(
+        store, run, place=place, against=against, child=child, keymap=keys, opened=opened, theme=theme, settings=settings
+    )
+    app.fit_colors(app.console.color_system)
     ended = app.run()
     if app.failure is not None:
         raise app.failure

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from cabtrace.model import semconv as sc
 from cabtrace.text import SafeText, safe
 from replay import display
 from replay.document import Line, Tone, fields, fit, heading, line, pad, words, wrap
+from replay.folding import Folding
 from replay.markers import MarkerKind
 from replay.panels.calls import calls_panel
 from replay.panels.diff import diff_panel
@@ -41,7 +43,7 @@ def _lines(run: ReplayRun, snapshot: Snapshot, width: int, *, patch: bool, found
     yield from _spans(snapshot, width, found)
     yield Line()
     yield heading("Model calls")
-    yield from calls_panel(snapshot, snapshot.timeline.duration_ns, width)
+    yield from calls_panel(snapshot, snapshot.timeline.duration_ns, width, opened=False)
     yield from _tools(snapshot, width)
     if verification := run.verification():
         yield Line()
@@ -81,7 +83,7 @@ def _sandbox(snapshot: Snapshot) -> str:
 def _scores(snapshot: Snapshot) -> Iterator[Line]:
     scores = snapshot.header.scores
     if scores:
-        shown = "  ".join(f"{name} {axis_label(result)}" for name, result in scores.items())
+        shown = "  ".join(f"{name} {axis_label(result, name)}" for name, result in scores.items())
         yield line(words("scores  ", Tone.KEY), words(shown), indent=8)
 
 
@@ -94,40 +96,53 @@ def _moment(snapshot: Snapshot, found: Found) -> Iterator[Line]:
     if rows and (above := max(timeline.row(rows[-1]).depth, 0)):
         yield line(words(f"… {above:,} levels above", Tone.DIM))
     for row in map(timeline.row, reversed(rows)):
-        state, tone = display.state_words(row.span)
-        yield line(words("  " * min(row.depth, _INDENT_MOST)), words(display.title(row.span)), words(f"  {state}", tone))
+        state, tone = display.state_at(row, found.offset_ns)
+        when = display.when_words(row, found.offset_ns)
+        yield line(
+            words("  " * min(row.depth, _INDENT_MOST)),
+            words(display.title(row.span)),
+            words(f"  {state}", tone),
+            words(f"  {when}", Tone.DIM),
+        )
     if (index := snapshot.call_at(found.offset_ns)) is not None:
         yield line(words(f"model call #{snapshot.calls[index].index} was the last to begin by then", Tone.DIM))
 
 
 def _spans(snapshot: Snapshot, width: int, found: Found | None) -> Iterator[Line]:
     timeline = snapshot.timeline
-    hours = timeline.duration_ns >= 3_600 * 10**9
-    rows = sorted(timeline.visible(list(timeline.groups())), key=timeline.start_of)
+    hours = display.has_hours(timeline.duration_ns)
+    folding = Folding(timeline, timeline.closed())
+    rows = sorted(folding.visible, key=timeline.start_of)
     if not rows:
         yield line(words("No span was recorded.", Tone.DIM))
     for place, row in enumerate(map(timeline.row, rows)):
-        yield _span_line(row, width, hours=hours)
+        yield _span_line(row, width, timeline.inside(row.index)[0] if row.index in folding else 0, hours=hours)
         later = timeline.start_of(rows[place + 1]) > found.offset_ns if found and place + 1 < len(rows) else True
         if found and row.start_ns <= found.offset_ns and later:
             yield line(words(f"{display.clock(found.offset_ns, hours=hours)}  ◀ here", Tone.NOW))
 
 
-def _span_line(row: Row, width: int, *, hours: bool) -> Line:
+def _span_line(row: Row, width: int, inside: int, *, hours: bool) -> Line:
+    """`inside`: how many spans it stands for."""
     span = row.span
-    took = None if span.end_ns is None else row.end_ns - row.start_ns
     margin = "  " * min(row.depth, _INDENT_MOST)
-    name = f"{row.group:,} quiet spans" if row.group else display.title(span)
+    name = f"{inside:,} quiet spans" if row.group else display.title(span)
+    more = f" +{inside:,}" if inside and not row.group else ""
     state, tone = display.state_words(span)
     ended = "" if span.end_ns is not None and not span.failed else f"  {state}"
-    lead = f"{display.clock(row.start_ns, hours=hours)}  {display.duration(took):>7}  {margin}"
-    room = width - len(lead) - len(ended) - 2
+    lead = f"{display.clock(row.start_ns, hours=hours)}  {display.duration(_took_ns(row)):>7}  {margin}"
+    room = width - len(lead) - len(ended) - len(more) - 2
     return line(
         words(lead, Tone.DIM),
         words(f"{display.sign(span)} ", display.tone(span)),
         words(pad(fit(name, max(room, 10)), 0)),
+        words(more, Tone.DIM),
         words(ended, tone),
     )
+
+
+def _took_ns(row: Row) -> int | None:
+    return None if row.span.end_ns is None and not row.group else row.end_ns - row.start_ns
 
 
 def _tools(snapshot: Snapshot, width: int) -> Iterator[Line]:
@@ -135,16 +150,17 @@ def _tools(snapshot: Snapshot, width: int) -> Iterator[Line]:
     tools = [m for m in timeline.markers if m.kind is MarkerKind.TOOL_CALL]
     if not tools:
         return
+    hours = display.has_hours(timeline.duration_ns)
     yield Line()
     yield heading("Tool calls")
     for marker in tools:
         row = timeline.row(marker.row)
         span = row.span
-        arguments = display.value_text(span.attributes.get("gen_ai.tool.call.arguments") or "")
+        arguments = display.detail(span)
         state, tone = display.state_words(span)
-        lead = f"{display.clock(marker.offset_ns)}  {display.duration(row.end_ns - row.start_ns):>7}  "
+        lead = f"{display.clock(marker.offset_ns, hours=hours)}  {display.duration(_took_ns(row)):>7}  "
         room = width - len(lead) - len(state) - 4
-        name = span.text("gen_ai.tool.name") or span.name
+        name = span.text(sc.GEN_AI_TOOL_NAME) or span.name
         yield line(
             words(lead, Tone.DIM),
             (fit(safe(f"{name}  {arguments}", max_chars=1000, newlines=False), max(room, 10)), Tone.TOOL),

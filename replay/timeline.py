@@ -5,6 +5,7 @@ It is made of columns (see `replay.columns`): a span is looked up when it is sho
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -110,6 +111,10 @@ class Timeline:
         """The row after the last one below."""
         return min(max(self.columns.row_end[row], row + 1), len(self))
 
+    def depth(self, row: int) -> int:
+        """How many rows are above."""
+        return max(self.columns.row_depth[row], 0)
+
     def start_of(self, row: int) -> int:
         """Start of a row, without looking at its span."""
         return self.columns.row_start[row]
@@ -152,8 +157,25 @@ class Timeline:
         return sorted(range(len(ids)), key=ids.__getitem__)
 
     def groups(self) -> Iterator[int]:
-        """Rows that stand for several quiet spans; they are folded at first."""
+        """Rows that stand for several quiet spans."""
         return iter(self.columns.groups)
+
+    def closed(self) -> Iterator[int]:
+        """Rows that are closed at first, from top to bottom: groups, and those below which all is an agent's own chatter."""
+        return iter(self.columns.closed)
+
+    @cached_property
+    def inner(self) -> Sequence[int]:
+        """Rows that have rows both above and below, from top to bottom."""
+        return array("i", sorted(set(self.columns.row_parent).difference((-1, *self.roots()))))
+
+    def inside(self, row: int) -> tuple[int, int]:
+        """How many spans are below a row, and how many of them are steps: calls, tools, tests, errors."""
+        begin, end = row + 1, self.end_row(row)
+        groups, steps = (
+            bisect_left(column, end) - bisect_left(column, begin) for column in (self.columns.groups, self.columns.steps)
+        )
+        return max(end - begin - groups, 0), max(steps, 0)
 
     def visible(self, folded: Collection[int]) -> Visible:
         """Rows that are shown while those in `folded` are closed."""
@@ -161,20 +183,22 @@ class Timeline:
 
     def roots(self) -> Iterator[int]:
         """Rows that have none above."""
-        row = 0
-        while row < len(self):
-            yield row
-            row = self.end_row(row)
+        return self._siblings(0, len(self))
 
     def children(self, row: int) -> Iterator[int]:
         """The spans right below a row: those of a group one by one, none that is only shown there (see `Mark`)."""
         below, end = row + 1, self.end_row(row)
         while below < end:
             if self.columns.row_group[below] > 0:
-                yield from range(below + 1, self.end_row(below))
+                yield from self._siblings(below + 1, self.end_row(below))
             elif MARKS[self.columns.row_mark[below] % len(MARKS)] not in (Mark.ORPHAN, Mark.CYCLE):
                 yield below
             below = self.end_row(below)
+
+    def _siblings(self, row: int, end: int) -> Iterator[int]:
+        while row < end:
+            yield row
+            row = self.end_row(row)
 
     def ancestors(self, row: int) -> Iterator[int]:
         """The rows above, nearest first."""

@@ -11,6 +11,7 @@ from replay import display
 from replay.document import Piece, Tone, words
 
 if TYPE_CHECKING:
+    from replay.clock import ReplayClock
     from replay.run import Snapshot
 
 _LONG_NS = 30 * 10**9  # by then most models have answered
@@ -45,6 +46,14 @@ def waiting_on(snapshot: Snapshot, now_ns: int) -> Waiting | None:
     tools = asked is not None and any("tool" in reason for reason in asked.finish_reasons)
     what = f"tools of chat #{asked.index}: nothing" if asked is not None and tools else "nothing"
     return _worth_saying(f"{what} heard", now_ns - timeline.end_ns, _QUIET_NS)
+
+
+def behind(snapshot: Snapshot, clock: ReplayClock) -> Piece | None:
+    """`3.0 s behind, end catches up`: of a live run that is not followed, how far the playhead is from now."""
+    late_ns = clock.duration_ns - clock.position_ns
+    if not snapshot.live or clock.following or late_ns < _SHORT_NS:
+        return None
+    return words(f"{display.duration(late_ns // 10**9 * 10**9)} behind, end catches up", Tone.WARN)
 
 
 def _worth_saying(what: str, for_ns: int, least_ns: int) -> Waiting | None:

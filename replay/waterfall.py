@@ -1,14 +1,11 @@
-"""Bars of the waterfall and the scrubber's track, as cells. Pure."""
+"""Bars of the waterfall, as cells. Pure."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-
-from replay.markers import MarkerKind, Markers
+from replay.window import Window
 
 _LEFT_BLOCKS = " ▏▎▍▌▋▊▉█"  # filled from the left, by eighths
 _FROM_RIGHT = {1: "▕", 2: "▕", 3: "▐", 4: "▐", 5: "▐", 6: "█", 7: "█"}
-_BY_GRAVITY = (MarkerKind.ERROR, MarkerKind.TEST, MarkerKind.MODEL_CALL)
 
 
 def column(offset_ns: int, duration_ns: int, width: int) -> int:
@@ -34,15 +31,10 @@ def bar(start_ns: int, end_ns: int, duration_ns: int, width: int) -> tuple[int, 
     return first // 8, "".join(cells)
 
 
-def track(markers: Markers, duration_ns: int, width: int) -> dict[int, MarkerKind]:
-    """What each cell of the scrubber shows, where several fall into one the gravest. Costs cells, not markers."""
-    cells: dict[int, MarkerKind] = {}
-    place = 0
-    while place < len(markers):
-        cell = column(markers.offsets[place], duration_ns, width)
-        last = duration_ns <= 0 or cell >= width - 1
-        end = len(markers) if last else bisect_left(markers.offsets, -(-(cell + 1) * duration_ns // width), place + 1)
-        kinds = markers.kinds(place, end)
-        cells[cell] = next((kind for kind in _BY_GRAVITY if kind in kinds), MarkerKind.TOOL_CALL)
-        place = end
-    return cells
+def bar_in(window: Window, start_ns: int, end_ns: int, width: int) -> tuple[str, bool]:
+    """`width` cells with the part of a stretch that a window shows; else an arrow to where it is, and True."""
+    side = window.side(start_ns, end_ns)
+    if side:
+        return ("›".rjust(width) if side > 0 else "‹".ljust(width)), True
+    first, text = bar(start_ns - window.start_ns, end_ns - window.start_ns, window.length_ns, width)
+    return (" " * first + text).ljust(width), False

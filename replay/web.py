@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from cabtrace.errors import UsageError
+from cabtrace.text import safe
+from replay.web_page import own_page
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 _TOKEN_BYTES: Final = 24
 _DRAIN_S: Final = 2.0
-# textual-serve's page asks for a font from the network; nothing that is shown here may tell anybody that it is shown.
+# Nothing that is shown here may tell anybody that it is shown.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self' ws://{host}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -35,6 +37,7 @@ class WebReplay:
             from textual_serve.server import Server
         except ImportError as error:
             raise UsageError("--web needs textual-serve, which is not installed.", hint="pip install 'cabtrace[web]'") from error
+        self._title = safe(title, max_chars=400, newlines=False)
         self.token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,7 +47,7 @@ class WebReplay:
             self._socket.close()
             raise UsageError(f"Port {port} of {HOST} is taken: {error.strerror or error}.", hint="Leave --port out.") from error
         self.port = int(self._socket.getsockname()[1])
-        self._server = Server(command, host=HOST, port=self.port, title=title, public_url=f"http://{HOST}:{self.port}")
+        self._server = Server(command, host=HOST, port=self.port, title=self._title, public_url=f"http://{HOST}:{self.port}")
 
     @property
     def url(self) -> str:
@@ -106,6 +109,8 @@ class WebReplay:
                 return web.Response(status=405, headers={"Allow": "GET"})
             response = await handler(request)
             if not response.prepared:
+                if isinstance(response, web.Response) and response.content_type == "text/html":
+                    response.text = own_page(response.text or "", self._title)
                 response.headers.update(
                     {
                         "Content-Security-Policy": _POLICY.format(host=request.headers["Host"]),

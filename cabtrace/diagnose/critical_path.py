@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cabtrace.model import semconv as sc
 from cabtrace.model.span import SpanRecord
@@ -24,6 +24,8 @@ _HARNESS = frozenset(
         sc.SpanKind.VERIFIER,
     )
 )
+
+SHARES: Final = ("model", "tools", "harness", "idle")
 
 
 class Section(NamedTuple):
@@ -96,14 +98,15 @@ def shares(sections: Sequence[Section]) -> dict[str, float]:
     for span, start_ns, end_ns in sections:
         kind = span.text(sc.SPAN_KIND)
         by_kind[kind] = by_kind.get(kind, 0) + end_ns - start_ns
-    taken = dict.fromkeys(("model", "tools", "harness", "idle"), 0)
+    taken = dict.fromkeys(SHARES, 0)
     for kind, taken_ns in by_kind.items():
-        taken[_share(kind)] += taken_ns
+        taken[share_of(kind)] += taken_ns
     total = sum(taken.values())
     return {kind: part / total for kind, part in taken.items()} if total else {}
 
 
-def _share(kind: str) -> str:
+def share_of(kind: str) -> str:
+    """Which of `SHARES` a kind of span (`cabtrace.span.kind`) counts to."""
     if kind == sc.SpanKind.MODEL_CALL:
         return "model"
     if kind == sc.SpanKind.TOOL_CALL:

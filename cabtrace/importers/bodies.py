@@ -31,10 +31,10 @@ class BodyWriter:
             return frozenset()
         self.count += 1
         clean = self._redactor.value
-        kept = True
+        lines: list[bytes] = []
         if said.asked is not None:
-            kept &= self._append(
-                span, {"type": "request", "t_ns": span.start_ns, "index": index, "input_messages": clean(said.asked)}
+            lines.append(
+                _line(span, {"type": "request", "t_ns": span.start_ns, "index": index, "input_messages": clean(said.asked)})
             )
         if said.answered is not None:
             response = {
@@ -44,16 +44,17 @@ class BodyWriter:
                 "error": span.text(sc.ERROR_TYPE),
                 "output_messages": clean(said.answered),
             }
-            kept &= self._append(span, response)
+            lines.append(_line(span, response))
+        kept = self._writer.append("calls", b"".join(lines), lines=len(lines))
         return said.keys if kept else frozenset()
 
-    def _append(self, span: SpanRecord, record: dict[str, Any]) -> bool:
-        whole = {"call_id": span.span_id, **record}
-        try:
-            line = orjson.dumps(whole)
-        except (TypeError, ValueError):  # lone surrogates, bytes
-            line = clean_text(orjson.dumps(_plain(whole), default=str).decode()).encode()
-        return self._writer.append("calls", line + b"\n")
+
+def _line(span: SpanRecord, record: dict[str, Any]) -> bytes:
+    whole = {"call_id": span.span_id, **record}
+    try:
+        return orjson.dumps(whole, option=orjson.OPT_APPEND_NEWLINE)
+    except (TypeError, ValueError):  # lone surrogates, bytes
+        return clean_text(orjson.dumps(_plain(whole), default=str).decode()).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:

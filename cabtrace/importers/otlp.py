@@ -105,8 +105,10 @@ def _nothing(source: Source, found: _Found, trace_id: str) -> UsageError:
 
 def _write(source: Source, runs: Mapping[str, _Run], redactor: Redactor, progress: Progress | None) -> None:
     done, total = 0, sum(run.survey.spans for run in runs.values())
+    cleaner = RecordCleaner(redactor)
     for piece in source.pieces():
-        done += _write_piece(piece, runs, RecordCleaner(redactor))
+        cleaner.begin_batch()
+        done += _write_piece(piece, runs, cleaner)
         if progress is not None:
             progress(done, total)
     for run in runs.values():

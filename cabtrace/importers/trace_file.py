@@ -12,6 +12,7 @@ import orjson
 
 from cabtrace.importers.bounded import BoundedReader, opened
 from cabtrace.importers.pieces import Piece, Source, UnreadableError
+from cabtrace.importers.usual import UsualDocuments
 from cabtrace.limits import MIB
 from cabtrace.otel.receiver.batch import Batch, MalformedError, Signal
 from cabtrace.otel.receiver.from_json import parse
@@ -54,7 +55,8 @@ def _json(reader: BoundedReader) -> Iterator[Piece]:
     except orjson.JSONDecodeError:
         yield _document(reader, first)
         return
-    yield _line(value, first)
+    usual = UsualDocuments()
+    yield _line(usual, value, first)
     while line := reader.line(LINE_BYTES):
         if len(line) >= LINE_BYTES and not line.endswith(b"\n"):
             while (rest := reader.line(LINE_BYTES)) and not rest.endswith(b"\n"):
@@ -66,10 +68,12 @@ def _json(reader: BoundedReader) -> Iterator[Piece]:
             except MalformedError:
                 yield Piece(bad_lines=1, problem="a line is no JSON")
             else:
-                yield _line(value, line)
+                yield _line(usual, value, line)
 
 
-def _line(value: Any, text: bytes) -> Piece:
+def _line(usual: UsualDocuments, value: Any, text: bytes) -> Piece:
+    if (spans := usual.spans(value)) is not None:
+        return Piece(spans)
     try:
         batch = read_trace(value, text)
     except MalformedError as error:

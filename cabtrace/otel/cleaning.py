@@ -10,16 +10,29 @@ if TYPE_CHECKING:
     from cabtrace.model.span import Attributes, SpanRecord
     from cabtrace.redact import Redactor
 
+_MOST_RESOURCES = 64  # kept from one batch to the next
+
 
 class RecordCleaner:
-    """Cleans spans and log records. What many of them share, their resource, is cleaned once; one cleaner serves one batch."""
+    """Cleans spans and log records. What many of them share, their resource, is cleaned once a batch."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._resources: dict[int, tuple[Attributes, Attributes]] = {}
 
+    def begin_batch(self) -> None:
+        """What is hidden from here on in a resource is counted anew."""
+        kept = {number: pair for number, pair in self._resources.items() if pair[0] is pair[1]}
+        self._resources = kept if len(kept) < _MOST_RESOURCES else {}
+
     def span(self, span: SpanRecord) -> SpanRecord:
-        """The same span, every string and key in it redacted."""
+        """The same span, every string and key in it redacted; the same object where there is nothing to hide."""
+        resource = self._resource(span.resource)
+        if resource is span.resource and self._redactor.harmless(
+            span.name, span.status_message, span.trace_state, span.scope, span.scope_version, span.attributes,
+            *(e.name for e in span.events), *(e.attributes for e in span.events), *(x.attributes for x in span.links),
+        ):  # fmt: skip
+            return span
         text, value = self._redactor.text, self._redactor.value
         return replace(
             span,
@@ -31,7 +44,7 @@ class RecordCleaner:
             attributes=value(span.attributes),
             events=tuple(replace(e, name=text(e.name), attributes=value(e.attributes)) for e in span.events),
             links=tuple(replace(x, attributes=value(x.attributes)) for x in span.links),
-            resource=self._resource(span.resource),
+            resource=resource,
         )
 
     def log(self, log: LogRecord) -> LogRecord:

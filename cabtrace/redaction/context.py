@@ -22,6 +22,7 @@ _LONG_RUN_CHARS = 256
 class _Rule:
     name: str
     literal: str  # in lower case
+    opening: re.Pattern[str]  # what stands before the value; its group `blank` counts only after a flag's dashes
     pattern: re.Pattern[str]  # from the literal on; its group `value` is the secret
     arriving: re.Pattern[str]  # the same up to a value that the end of the text cuts
 
@@ -32,15 +33,18 @@ def _assignment(literal: str) -> _Rule:
     return _Rule(
         "assignment",
         literal,
+        re.compile(before, re.I),
         re.compile(rf"{before}(?:{_QUOTE}(?P<quoted>{quoted}{{6,}})|(?P<bare>{bare}{{6,}}={{0,2}}))(?P<after>[(\[]?)", re.I),
         re.compile(rf"{before}(?:{_QUOTE}(?P<quoted>{quoted}{{1,}})|(?P<bare>{bare}{{1,}}={{0,2}}))\Z", re.I),
     )
 
 
-def _header(name: str, literal: str, before: str, value: str, arriving: str) -> _Rule:
+def _header(name: str, literal: str, opening: str, value: str, arriving: str, *, condition: str = "") -> _Rule:
+    before = opening + condition
     return _Rule(
         name,
         literal,
+        re.compile(opening, re.I),
         re.compile(rf"{before}(?P<value>{value})", re.I),
         re.compile(rf"{before}(?P<value>{arriving})\Z", re.I),
     )
@@ -57,9 +61,10 @@ def _rules() -> tuple[_Rule, ...]:
         _header(
             "authorization",
             "authorization",
-            auth + credential,
+            auth,
             r"""[^\s\x00-\x1f\x7f-\x9f"'`\\,;<>\[{$][^\s\x00-\x1f\x7f-\x9f"'`\\,;)\]}>]{5,}""",
             r"""[^\s\x00-\x1f\x7f-\x9f"'`\\,;]+""",
+            condition=credential,
         ),
         _header(
             "bearer",
@@ -93,15 +98,23 @@ def _literals() -> tuple[tuple[str, _Rule], ...]:
 
 
 @cache
-def _names() -> tuple[str, ...]:
-    return tuple(literal for literal, _ in _literals() if literal.isalpha())
+def _openings() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((literal, rule.opening) for literal, rule in _literals())
 
 
 def maybe(text: str) -> bool:
-    """Whether a name that announces a secret is in `text`; never wrongly False."""
-    if ":" not in text and "=" not in text and " " not in text:
+    """Whether a name is in `text` with what must stand between it and a secret; never wrongly False."""
+    if ":" not in text and "=" not in text and " " not in text and "\t" not in text:
         return False
-    return ("@" in text and "://" in text) or any(map(text.lower().__contains__, _names()))
+    lower = _lower(text)
+    for literal, opening in _openings():
+        at = lower.find(literal)
+        while at >= 0:
+            found = opening.match(text, at)
+            if found is not None and (found.lastgroup != "blank" or "--" in text) and (literal != "://" or "@" in text):
+                return True
+            at = lower.find(literal, at + len(literal))
+    return False
 
 
 def find_context(text: str, *, final: bool) -> Found:

@@ -17,7 +17,7 @@ MIN_CHARS = 6
 _COMMON = frozenset({"default", "enabled", "disabled", "localhost", "development", "production", "redacted", "unknown"})
 _WINDOW_CHARS = 8_192  # how far back a wrapped secret that is still arriving is looked for, beside its own length
 _PROBE_CHARS = 4
-_RUN = r"[A-Za-z0-9_-]{16}"
+_RUN = r"[A-Za-z0-9_-]{16,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,23 @@ class KnownValues:
 
     plain: tuple[tuple[str, str], ...] = ()
     encoded: tuple[tuple[str, str], ...] = ()  # only in texts that hold a long unbroken run
-    plain_forms: tuple[str, ...] = ()
-    encoded_forms: tuple[str, ...] = ()
+    short_forms: tuple[str, ...] = ()  # those without a long unbroken run
+    runs: tuple[str, ...] = ()  # the run of each that has one
     unwrapped: tuple[tuple[str, str], ...] = ()
     squeezed: tuple[str, ...] = ()
+    shortest_squeezed: tuple[str, ...] = ()  # of which at least one is in each of them
     beginnings: tuple[str, ...] = ()
     squeezed_beginnings: tuple[str, ...] = ()
     longest: int = 0
     spaced: bool = False  # a value holds blanks, at which a program may wrap it
 
-    def maybe(self, text: str, *, long_run: bool) -> bool:
-        """Whether `text` holds a value, as far as can be told cheaply; never wrongly False."""
-        inside = text.__contains__
-        return any(map(inside, self.plain_forms)) or (long_run and any(map(inside, self.encoded_forms)))
+    def maybe(self, text: str, runs: str) -> bool:
+        """Whether `text`, whose long runs are `runs`, holds a value as it stands; never wrongly False."""
+        return any(map(text.__contains__, self.short_forms)) or (bool(runs) and any(map(runs.__contains__, self.runs)))
 
     def maybe_wrapped(self, text: str) -> bool:
         """The same for values that a line wrap may cut; `text` holds no escape sequences."""
-        return bool(self.squeezed) and any(map(squeezed(text).__contains__, self.squeezed))
+        return bool(self.squeezed) and any(map(squeezed(text).__contains__, self.shortest_squeezed))
 
     def spans(self, text: str) -> Iterator[Span]:
         """Every occurrence as it stands."""
@@ -58,7 +58,7 @@ class KnownValues:
             return Found()
         tight = squeezed(plain)
         spans: list[Span] = []
-        if any(map(tight.__contains__, self.squeezed)):
+        if any(map(tight.__contains__, self.shortest_squeezed)):
             view = unwrapped(text, tight=self.spaced)
             spans = [view.span(span) for span in _occurrences(view.text, self.unwrapped)]
         arriving = not final and _beginning(tight, self.squeezed, self.squeezed_beginnings) is not None
@@ -100,15 +100,17 @@ def known_values(values: Mapping[str, str]) -> KnownValues:
     spaced = any(unpadded(part) != part or squeezed(part) != part for form in forms for part in form.splitlines())
     tight = {unwrapped(form, tight=spaced).text: rule for form, rule in ordered}
     tight = {form: rule for form, rule in tight.items() if len(form) >= MIN_CHARS}
-    encoded = {form for form, _ in ordered if form not in values and re.search(_RUN, form)}
+    runs = {form: found[0] for form in forms if (found := re.search(_RUN, form))}
+    encoded = {form for form in runs if form not in values}
     squeezed_forms = tuple(dict.fromkeys(squeezed(form) for form in tight))
     return KnownValues(
         plain=tuple(pair for pair in ordered if pair[0] not in encoded),
         encoded=tuple(pair for pair in ordered if pair[0] in encoded),
-        plain_forms=tuple(form for form, _ in ordered if form not in encoded),
-        encoded_forms=tuple(form for form, _ in ordered if form in encoded),
+        short_forms=tuple(form for form, _ in ordered if form not in runs),
+        runs=tuple(dict.fromkeys(runs.values())),
         unwrapped=tuple(tight.items()),
         squeezed=squeezed_forms,
+        shortest_squeezed=_shortest(squeezed_forms),
         beginnings=_beginnings(tight),
         squeezed_beginnings=_beginnings(squeezed_forms),
         longest=max(map(len, forms), default=0),
@@ -118,6 +120,14 @@ def known_values(values: Mapping[str, str]) -> KnownValues:
 
 def _beginnings(forms: Iterable[str]) -> tuple[str, ...]:
     return tuple({form[:n] for form in forms for n in range(1, _PROBE_CHARS)})
+
+
+def _shortest(forms: Iterable[str]) -> tuple[str, ...]:
+    kept: list[str] = []
+    for form in sorted(forms, key=len):
+        if not any(map(form.__contains__, kept)):
+            kept.append(form)
+    return tuple(kept)
 
 
 def worth_hiding(value: str) -> bool:

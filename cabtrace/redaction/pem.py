@@ -38,6 +38,11 @@ def _footer() -> re.Pattern[str]:
     return re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
 
+def maybe(text: str) -> bool:
+    """Whether a block may begin in `text`; never wrongly False."""
+    return _BEGIN in text
+
+
 def find_pem(text: str, *, final: bool) -> Found:
     """Every private key block. One whose end is missing is taken to reach as far as text that may belong to it."""
     spans: list[Span] = []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from cabtrace.redaction import context
+from cabtrace.redaction import context, pem, vendors
 from cabtrace.redaction.context import find_context
 from cabtrace.redaction.known import KnownValues
 from cabtrace.redaction.pem import find_pem
@@ -16,6 +16,7 @@ from cabtrace.redaction.vendors import find_formats
 from cabtrace.redaction.views import has_escapes, without_escapes
 
 _MIN_RUN = b"a" * 16
+_BEFORE_RUN = 8  # how much of a vendor's literal may stand before the run: that of `ya29.`
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,30 @@ def _run_table() -> bytes:
     return bytes(0x61 if chr(c).isascii() and (chr(c).isalnum() or chr(c) in "_-") else 0x20 for c in range(256))
 
 
-def long_run(text: str) -> bool:
-    """Whether `text` has 16 characters in a row that a key may consist of."""
-    return _MIN_RUN in text.encode("utf-8", "replace").translate(_run_table())
+def long_runs(text: str) -> str:
+    """Where `text` has 16 characters or more in a row that a key may consist of, with a few of what stands before them."""
+    data = text.encode("utf-8", "replace")
+    mask = data.translate(_run_table())
+    at = mask.find(_MIN_RUN)
+    if at < 0:
+        return ""
+    found: list[bytes] = []
+    while at >= 0:
+        end = mask.find(b" ", at + len(_MIN_RUN))
+        end = len(data) if end < 0 else end
+        found.append(data[max(at - _BEFORE_RUN, 0) : end])
+        at = mask.find(_MIN_RUN, end)
+    return b"\n".join(found).decode("latin-1")
 
 
 def clean(text: str, known: KnownValues, prefixes: Paths) -> bool:
     """Whether there is certainly nothing to hide in `text`; cheap, as nearly every text is clean."""
     if has_escapes(text):
         return False
-    run = long_run(text)
-    if run or known.maybe(text, long_run=run) or context.maybe(text) or prefixes.maybe(text):
+    runs = long_runs(text)
+    if (runs and vendors.maybe(runs)) or known.maybe(text, runs) or context.maybe(text) or pem.maybe(text):
         return False
-    return not (("\n" in text or "\r" in text) and known.maybe_wrapped(text))
+    return not (prefixes.maybe(text) or known.maybe_wrapped(text))
 
 
 def scan(text: str, known: KnownValues, prefixes: Paths, *, final: bool) -> Found:

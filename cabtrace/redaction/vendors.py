@@ -17,6 +17,7 @@ EDGE = (
 _WORD = r"[A-Za-z0-9_-]"
 _ALNUM = r"[A-Za-z0-9]"
 _LONG_RUN_CHARS = 256
+_MARKS = "-_."  # a literal is alphanumeric, or holds one of these
 
 # rule, literals it begins with, what follows
 _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -60,6 +61,8 @@ class Formats:
     """All formats, by the literal that they begin with."""
 
     literals: tuple[str, ...]
+    shortest: tuple[str, ...]  # of which one is in each literal that has no mark in it
+    shortest_marked: tuple[str, ...]
     rules: dict[str, tuple[tuple[str, re.Pattern[str]], ...]]
     beginnings: frozenset[str]
     longest: int
@@ -76,8 +79,11 @@ def formats() -> Formats:
         for literal in literals:
             key = "sk-" if literal.startswith("sk-") else literal  # one search for all of them
             rules.setdefault(key, []).append((rule, re.compile(EDGE + re.escape(literal) + rest)))
+    shortest = [literal for literal in rules if not any(other in literal for other in rules if other != literal)]
     return Formats(
         literals=tuple(rules),
+        shortest=tuple(literal for literal in shortest if literal.isalnum()),
+        shortest_marked=tuple(literal for literal in shortest if not literal.isalnum()),
         rules={literal: tuple(found) for literal, found in rules.items()},
         beginnings=frozenset(literal[:n] for literal in rules for n in range(1, len(literal))),
         longest=max(map(len, rules)),
@@ -85,6 +91,12 @@ def formats() -> Formats:
         word=re.compile(r"[A-Za-z0-9_-]*"),
         arriving=re.compile(r"[A-Za-z0-9_.-]*"),
     )
+
+
+def maybe(runs: str) -> bool:
+    """Whether a key may be in a text of which `runs` are the long unbroken runs (`scan.long_runs`); never wrongly False."""
+    table, inside = formats(), runs.__contains__
+    return any(map(inside, table.shortest)) or (any(map(inside, _MARKS)) and any(map(inside, table.shortest_marked)))
 
 
 def find_formats(text: str, *, final: bool) -> Found:

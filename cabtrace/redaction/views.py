@@ -21,6 +21,7 @@ _ESCAPE = (
     r"|\x1b[\]PX^_][^\x07\x1b\x9c]{0,4096}\x1b?\Z"
     r"|\x1b[ -/]{0,4}\Z"
 )
+_SQUEEZED_OUT = bytes(c for c in range(128) if c != 0x1B and (c <= 0x20 or c == 0x7F or c == ord("|")))
 _CONTROL = r"[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f]+"
 
 
@@ -102,6 +103,8 @@ def unpadded(text: str) -> str:
 
 def squeezed(text: str) -> str:
     """`text` without any blank, box line or control character: a quick way to see that it holds no wrapped secret."""
+    if text.isascii():
+        return text.encode().translate(None, _SQUEEZED_OUT).decode()
     tight = "".join(text.split()).replace("│", "").replace("┃", "").replace("|", "")
     return _controls().sub("", tight) if has_controls(tight) else tight
 

@@ -6,21 +6,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
+from rich.cells import cell_len
 
 from cabtrace.model.model_call import ModelCall
 from cabtrace.store.calls import CallBody
 from replay import display
-from replay.document import Line, Tone, heading, line, paragraphs, words
-from replay.panels.calls import finish_words
+from replay.document import Line, Tone, fit, heading, line, paragraphs, words
+from replay.panels.calls import finish_words, short_finish
+from replay.panels.message_parts import (
+    Message,
+    Reading,
+    folded_line,
+    message_lines,
+    names_line,
+    parts_of,
+    pretty,
+    role_of,
+    size_of,
+)
 from replay.run import ReplayRun, Snapshot
 
 _PART_CHARS = 32 * 1024
-_Message = Mapping[str, Any]
+_SYSTEM = frozenset({"system", "developer"})
+_TITLE_FROM = 80  # cells that a title in full words needs
+_MODEL_CELLS = 12
+_TOOLS, _EARLIER = "tools", "earlier"
 
 
-def messages_panel(run: ReplayRun, snapshot: Snapshot, offset_ns: int) -> Iterator[Line]:
-    """The call in flight at the playhead, else the last before it."""
-    index = snapshot.call_at(offset_ns)
+def messages_panel(
+    run: ReplayRun, snapshot: Snapshot, offset_ns: int, reading: Reading | None = None, *, place: int | None = None
+) -> Iterator[Line]:
+    """The call in flight at the playhead, else the last before it, or the one at a `place` among the calls."""
+    index = snapshot.call_at(offset_ns) if place is None else place
     if index is None:
         what = (
             f"{len(snapshot.calls):,} model calls come later; ] goes to the next."
@@ -29,32 +46,45 @@ def messages_panel(run: ReplayRun, snapshot: Snapshot, offset_ns: int) -> Iterat
         )
         yield line(words(what, Tone.DIM))
         return
+    reading = reading or Reading()
     call = snapshot.calls[index]
     body = run.call_body(call.call_id)
     before = run.call_body(snapshot.calls[index - 1].call_id) if index else None
-    yield _title(snapshot, call)
+    yield _title(snapshot, call, reading.width)
     if call.error:
         yield from paragraphs(f"✗ {call.error}", Tone.BAD, max_chars=4096)
     if body.request is None and body.input_messages is None and body.response_text is None:
         yield line(words("The bodies of this call were not recorded.", Tone.DIM))
         return
-    yield Line()
-    yield from _asked(body, before, snapshot.calls[index - 1].index if index else None)
-    yield from _answered(call, body)
+    yield from _asked(body, before, snapshot.calls[index - 1].index if index else None, reading)
+    yield from _answered(snapshot, call, body, offset_ns, reading)
 
 
-def _title(snapshot: Snapshot, call: ModelCall) -> Line:
+def _title(snapshot: Snapshot, call: ModelCall, width: int) -> Line:
+    """On one row where there is room for the first letters of the model's name."""
+    short = width < _TITLE_FROM
     finish, tone = finish_words(call)
-    return line(
-        words(f"◆ call #{call.index}  ", Tone.MODEL),
-        words(call.response_model or call.request_model or display.UNKNOWN, Tone.STRONG),
-        words(f"  {display.clock(snapshot.call_offset_ns(call))}  ", Tone.DIM),
-        words(f"{display.count(call.usage.input)} → {display.count(call.usage.output)} tokens  ", Tone.DIM),
-        words(finish, tone),
+    finish, began = short_finish(finish) if short else finish, display.clock(snapshot.call_offset_ns(call))
+    number = words(f"◆ call #{call.index}  ", Tone.MODEL)
+    rest = (
+        words(f"  {began[:-2] if short else began}  ", Tone.DIM),
+        words(f"{_tokens(call, short=short)}  ", Tone.DIM),
+        words(f"finish {finish}" if finish == display.UNKNOWN else finish, tone),
     )
+    model = words(call.response_model or call.request_model or f"model {display.UNKNOWN}")[0]
+    room = max(width - sum(cell_len(text) for text, _ in (number, *rest)), _MODEL_CELLS)
+    return line(number, (fit(model, room), Tone.STRONG), *rest)
 
 
-def _asked(body: CallBody, before: CallBody | None, before_index: int | None) -> Iterator[Line]:
+def _tokens(call: ModelCall, *, short: bool) -> str:
+    usage = call.usage
+    if usage.input is None and usage.output is None:
+        return f"tokens {display.UNKNOWN}"
+    asked, came = display.count(usage.input), display.count(usage.output)
+    return f"{asked}→{came} tok" if short else f"{asked} → {came} tokens"
+
+
+def _asked(body: CallBody, before: CallBody | None, before_index: int | None, reading: Reading) -> Iterator[Line]:
     messages = message_list(body.input_messages)
     if messages is None:
         yield heading("Request")
@@ -62,13 +92,59 @@ def _asked(body: CallBody, before: CallBody | None, before_index: int | None) ->
         return
     known = messages_known(messages, before)
     if known:
-        yield line(words(f"{known:,} earlier messages, as in call #{before_index}", Tone.DIM))
-        yield Line()
-    for message in messages[known:]:
-        yield from message_lines(message)
-    if tools := message_list(body.tool_names):
-        yield line(words("tools  ", Tone.KEY), words(", ".join(map(str, tools))[:2000], Tone.DIM), indent=7)
-        yield Line()
+        yield from _earlier(messages[:known], before_index, reading)
+    yield from _tools(body, before, reading)
+    newest = max((i for i, m in enumerate(messages) if role_of(m) not in _SYSTEM), default=None)
+    new = list(enumerate(messages[known:], known))
+    if not known:  # what is folded first, so that the newest message and the answer stand together
+        new.sort(key=lambda numbered: numbered[0] == newest)
+    for place, message in new:
+        part = f"message {place}"
+        if _was_answered(message, before):
+            yield from _folded(message, f"the answer of call #{before_index}", part, reading)
+        elif role_of(message) in _SYSTEM or (not known and place != newest):
+            yield from _folded(message, role_of(message), part, reading)
+        else:
+            yield from message_lines(message, reading, part=part)
+
+
+def _earlier(messages: Sequence[Message], before_index: int | None, reading: Reading) -> Iterator[Line]:
+    """What the call before was told too."""
+    sign = "▾ " if reading.is_open(_EARLIER) else "▸ "
+    what = words(f"{len(messages):,} earlier messages, as in call #{before_index}", Tone.DIM)
+    yield line(words(sign, Tone.KEY), what, opens=_EARLIER)
+    if reading.is_open(_EARLIER):
+        for place, message in enumerate(messages):
+            yield from _folded(message, role_of(message), f"message {place}", reading)
+
+
+def _folded(message: Message, title: str, part: str, reading: Reading) -> Iterator[Line]:
+    size, preview = size_of(message)
+    yield folded_line(title, size, preview, part, reading)
+    if reading.is_open(part):
+        yield from message_lines(message, reading)
+
+
+def _tools(body: CallBody, before: CallBody | None, reading: Reading) -> Iterator[Line]:
+    """What tools the model had, where the call before had others."""
+    names = [str(name) for name in message_list(body.tool_names) or ()]
+    if not names or (before is not None and before.tool_names == body.tool_names):
+        return
+    definitions = body.request.get("tools") if isinstance(body.request, Mapping) else None
+    text = _compact(definitions)
+    yield names_line(names, len(text), reading, _TOOLS)
+    if reading.is_open(_TOOLS):
+        shown = pretty(definitions) if definitions else "\n".join(names)
+        yield from paragraphs(shown, Tone.DIM, max_chars=8 * _PART_CHARS, indent=2)
+
+
+def _compact(value: Any) -> str:
+    if value is None:
+        return ""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+    except (TypeError, ValueError, RecursionError):
+        return ""
 
 
 def message_list(value: object) -> list[Any] | None:
@@ -76,8 +152,8 @@ def message_list(value: object) -> list[Any] | None:
     return list(value) if isinstance(value, list | tuple) else None
 
 
-def messages_known(messages: Sequence[_Message], before: CallBody | None) -> int:
-    """How many messages at the start were already part of the call before or its answer."""
+def messages_known(messages: Sequence[Message], before: CallBody | None) -> int:
+    """How many messages at the start were already part of the call before."""
     known = 0
     for mine, theirs in zip(messages, message_list(before.input_messages if before else None) or (), strict=False):
         if mine != theirs:
@@ -86,62 +162,28 @@ def messages_known(messages: Sequence[_Message], before: CallBody | None) -> int
     return known
 
 
-def _answered(call: ModelCall, body: CallBody) -> Iterator[Line]:
+def _was_answered(message: Message, before: CallBody | None) -> bool:
+    """Whether that is what the call before gave back."""
+    answers = message_list(before.output_messages if before else None) or ()
+    return role_of(message) == "assistant" and any(parts_of(message) == parts_of(answer) for answer in answers)
+
+
+def _answered(snapshot: Snapshot, call: ModelCall, body: CallBody, offset_ns: int, reading: Reading) -> Iterator[Line]:
+    note = ""
+    if call.ended_ns is not None and (end_ns := call.ended_ns - snapshot.timeline.start_ns) > offset_ns:
+        note = f"● on its way; this is as of {display.clock(end_ns)}"
     if messages := message_list(body.output_messages):
         for message in messages:
-            yield from message_lines(message, answer=True)
+            yield from message_lines(message, reading, answer=True, note=note)
+        note = ""
     elif body.response_text:
         yield heading("Answer, as it came")
         yield from paragraphs(body.response_text, max_chars=_PART_CHARS)
     elif call.ended_ns is None:
-        yield line(words("⏺ no answer yet", Tone.WARN))
+        yield line(words("● no answer yet", Tone.WARN))
     else:
         yield line(words("No answer was recorded.", Tone.DIM))
+    if note:
+        yield line(words(note, Tone.WARN))
     if call.incomplete and call.ended_ns is not None:
         yield line(words("! The answer was cut off here.", Tone.WARN))
-
-
-def message_lines(message: _Message, *, answer: bool = False) -> Iterator[Line]:
-    """A message: its role, then its parts."""
-    role = str(message.get("role", "?")) if isinstance(message, Mapping) else "?"
-    tone = Tone.MODEL if answer or role == "assistant" else Tone.TOOL if role == "tool" else Tone.HARNESS
-    yield line(words(("◀ " if answer else "▌ ") + role, tone))
-    parts = message.get("parts") if isinstance(message, Mapping) else message
-    for part in parts if isinstance(parts, list | tuple) else [parts]:
-        yield from _part_lines(part)
-    yield Line()
-
-
-def _part_lines(part: Any) -> Iterator[Line]:
-    if not isinstance(part, Mapping):
-        yield from paragraphs(part if isinstance(part, str) else pretty(part), max_chars=_PART_CHARS, indent=2)
-        return
-    match part.get("type"):
-        case "text":
-            yield from paragraphs(str(part.get("content", "")), max_chars=_PART_CHARS, indent=2)
-        case "reasoning" | "thinking":
-            yield from paragraphs(str(part.get("content", "")), Tone.DIM, max_chars=_PART_CHARS, indent=2)
-        case "tool_call":
-            yield line(words("  ⚙ "), words(str(part.get("name", "?")), Tone.TOOL), words(f"  {part.get('id', '')}", Tone.DIM))
-            yield from paragraphs(pretty(part.get("arguments")), max_chars=_PART_CHARS, indent=4)
-        case "tool_call_response":
-            result = part.get("response", part.get("result"))
-            yield line(words("  ↩ "), words(str(part.get("id", "")), Tone.DIM))
-            yield from paragraphs(result if isinstance(result, str) else pretty(result), max_chars=_PART_CHARS, indent=4)
-        case _:
-            yield from paragraphs(pretty(part), Tone.DIM, max_chars=_PART_CHARS, indent=2)
-
-
-def pretty(value: Any) -> str:
-    """JSON as people read it; text that is JSON itself is laid out too."""
-    if isinstance(value, str):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return str(value)
-        if not isinstance(value, dict | list):
-            return str(value)
-    try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
-    except (TypeError, ValueError, RecursionError):
-        return str(type(value).__name__)

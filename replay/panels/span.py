@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cabtrace.model import semconv as sc
-from cabtrace.model.span import SpanRecord
+from cabtrace.model.span import AttributeValue, SpanRecord
 from replay import display
 from replay.document import Line, Tone, fields, heading, line, pad, paragraphs, words
 from replay.timeline import Row, Timeline
@@ -13,6 +13,58 @@ from replay.timeline import Row, Timeline
 _KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 _VALUE_CHARS = 16 * 1024
 _HIDDEN = frozenset({sc.SPAN_KIND})
+#: names of what is known only when a span ends, and of what an agent knows before
+_END_PREFIXES = (
+    "gen_ai.response.",
+    "gen_ai.usage.",
+    "gen_ai.output.",
+    "gen_ai.evaluation.",
+    "http.response.",
+    "exception.",
+    "cabtrace.transcript.",
+    sc.TELEMETRY,
+)
+_END_KEYS = frozenset(
+    {
+        sc.ABORTED,
+        sc.CALL_CHUNKS,
+        sc.CALL_INCOMPLETE,
+        sc.CALL_LATENCY_MS,
+        sc.CALL_RESPONSE_BYTES,
+        sc.CALL_RETRIES,
+        sc.CALL_SOURCES,
+        sc.CAUSE,
+        sc.CONTAINER_OOM_KILLED,
+        sc.DURATION_S,
+        sc.ERROR_TYPE,
+        sc.EXIT_CODE,
+        sc.GEN_AI_TOOL_RESULT,
+        sc.PROCESS_EXIT_CODE,
+        sc.PROVISIONAL,
+        sc.REMOVED,
+        sc.TEST_CASE_STATUS,
+        sc.TIMED_OUT,
+        sc.TOOL_CALL_SOURCES,
+        sc.TOOL_CALL_TIMES,
+        sc.VERDICT,
+    }
+)
+_START_PREFIXES = (
+    "gen_ai.agent.",
+    "gen_ai.conversation.",
+    "gen_ai.input.",
+    "gen_ai.operation.",
+    "gen_ai.provider.",
+    "gen_ai.request.",
+    "gen_ai.system",
+    "gen_ai.tool.",
+    "code.",
+    "db.",
+    "http.request.",
+    "server.",
+    "thread.",
+    "url.",
+)
 _MEMBERS_NAMED = 500  # each is read from its file
 
 
@@ -24,16 +76,44 @@ def span_panel(timeline: Timeline, row: Row, offset_ns: int) -> Iterator[Line]:
         return
     yield line(words(f"{display.sign(span)} ", display.tone(span)), words(span.name or "(no name)", Tone.STRONG))
     yield _times(row, offset_ns)
-    if span.status_message:
-        yield from paragraphs(span.status_message, Tone.BAD, max_chars=_VALUE_CHARS, indent=2)
+    over = span.end_ns is None or offset_ns >= row.end_ns
+    if over:
+        yield from _failure(span)
     if row.mark:
         yield line(words(f"! {_MARK_WORDS[row.mark]}", Tone.WARN))
     yield Line()
-    yield from fields(
-        (key, display.value_text(value)[:_VALUE_CHARS]) for key, value in span.attributes.items() if key not in _HIDDEN
-    )
-    yield from _events(timeline, span)
+    shown = [(key, value) for key, value in span.attributes.items() if key not in _HIDDEN]
+    known = shown if over else [pair for pair in shown if not of_the_end(span, pair[0])]
+    yield from _attributes(known)
+    yield from _events(timeline, span, offset_ns)
+    if not over:
+        yield from _the_end(span, [pair for pair in shown if pair not in known])
     yield from _origin(span)
+
+
+def of_the_end(span: SpanRecord, key: str) -> bool:
+    """Whether an attribute was known only when the span ended. Of what agents record, all but the usual names may be."""
+    if key in _END_KEYS or key.startswith(_END_PREFIXES):
+        return True
+    return display.kind(span) == sc.SpanKind.AGENT and not key.startswith(_START_PREFIXES)
+
+
+def _attributes(pairs: Iterable[tuple[str, AttributeValue]]) -> Iterator[Line]:
+    return fields((key, display.value_text(value)[:_VALUE_CHARS]) for key, value in pairs)
+
+
+def _failure(span: SpanRecord) -> Iterator[Line]:
+    if span.status_message:
+        yield from paragraphs(span.status_message, Tone.BAD, max_chars=_VALUE_CHARS, indent=2)
+
+
+def _the_end(span: SpanRecord, pairs: list[tuple[str, AttributeValue]]) -> Iterator[Line]:
+    """What the playhead has yet to come to, set apart from what was so at that instant."""
+    state, tone = display.state_words(span)
+    yield Line()
+    yield line(words("At its end  ", Tone.HEAD), (state, tone), level=1)
+    yield from _failure(span)
+    yield from _attributes(pairs)
 
 
 _MARK_WORDS = {
@@ -46,31 +126,28 @@ _MARK_WORDS = {
 def _times(row: Row, offset_ns: int) -> Line:
     span = row.span
     took = None if span.end_ns is None else row.end_ns - row.start_ns
-    state, tone = display.state_words(span)
+    state, tone = display.state_at(row, offset_ns)
     return line(
         (state, tone),
+        words(f"  {display.when_words(row, offset_ns)}", tone if tone is Tone.WARN else Tone.DIM),
         words(f"  {display.kind(span)}  ", Tone.DIM),
         words(f"{display.clock(row.start_ns)} + {display.duration(took)}"),
-        words(_relation(row, offset_ns), Tone.DIM),
     )
 
 
-def _relation(row: Row, offset_ns: int) -> str:
-    if offset_ns < row.start_ns:
-        return f"  starts in {display.duration(row.start_ns - offset_ns)}"
-    if offset_ns >= row.end_ns and row.end_ns > row.start_ns:
-        return f"  ended {display.duration(offset_ns - row.end_ns)} ago"
-    return f"  {display.duration(offset_ns - row.start_ns)} in"
-
-
-def _events(timeline: Timeline, span: SpanRecord) -> Iterator[Line]:
+def _events(timeline: Timeline, span: SpanRecord, until_ns: int) -> Iterator[Line]:
     if not span.events:
         return
     yield Line()
     yield heading(f"Events ({len(span.events):,})")
     for event in span.events[:200]:
         offset_ns = max(event.time_ns - timeline.start_ns, 0)
-        yield line(words(f"{display.clock(offset_ns)}  ", Tone.DIM), words(event.name))
+        past = offset_ns <= until_ns
+        at_ns = min(offset_ns, timeline.duration_ns)
+        name = words(event.name if past else f"{event.name}  later", Tone.TEXT if past else Tone.DIM)
+        yield line(words(f"{display.clock(offset_ns)}  ", Tone.DIM), name, target_ns=at_ns)
+        if not past:
+            continue
         for shown in fields((k, display.value_text(v)[:_VALUE_CHARS]) for k, v in event.attributes.items()):
             yield Line((words("  "), *shown.pieces), shown.indent + 2)
 
@@ -98,7 +175,8 @@ def _origin(span: SpanRecord) -> Iterator[Line]:
 
 def _group_panel(timeline: Timeline, row: Row) -> Iterator[Line]:
     took = display.duration(row.end_ns - row.start_ns)
-    yield line(words(f"{row.group:,} quiet spans, folded", Tone.STRONG))
+    inside = timeline.inside(row.index)[0]
+    yield line(words(f"{inside:,} quiet spans, folded", Tone.STRONG))
     yield line(words(f"{display.clock(row.start_ns)} + {took}   enter opens them", Tone.DIM))
     yield Line()
     names: dict[str, int] = {}
@@ -106,10 +184,12 @@ def _group_panel(timeline: Timeline, row: Row) -> Iterator[Line]:
     named = range(row.index + 1, row.end_row)[:_MEMBERS_NAMED]
     for index in named:
         member = timeline.row(index)
+        if member.group:
+            continue
         names[member.span.name] = names.get(member.span.name, 0) + 1
         total[member.span.name] = total.get(member.span.name, 0) + member.end_ns - member.start_ns
-    if row.group > len(named):
-        yield line(words(f"of the first {len(named):,}:", Tone.DIM))
+    if row.end_row - row.index - 1 > len(named):
+        yield line(words(f"of the first {sum(names.values()):,}:", Tone.DIM))
     for name in sorted(names, key=lambda n: -names[n])[:200]:
         yield line(
             words(pad(f"{names[name]:,} ×", 9, right=True)),

@@ -21,12 +21,15 @@ from textual.screen import Screen
 from cabtrace.errors import CabtraceError
 from replay.tui.jobs import JobApp
 from replay.tui.keys import shown_keys
+from replay.tui.last_words import error_console
 from replay.tui.screens.opening import OpeningScreen
-from replay.tui.themes import DARK, DEFAULT_VARIABLES, LIGHT
+from replay.tui.settings import THEMES, chosen_theme, remember_theme
+from replay.tui.themes import DARK, DEFAULT_VARIABLES, LIGHT, fitted
 from replay.tui.widgets.bars import HintBar
 
 if TYPE_CHECKING:
     from replay.child import Child
+    from replay.left_off import LeftOff
     from replay.opening import OpenedRun
     from replay.places import Place
     from replay.tui.keymap import Keymap
@@ -55,21 +58,38 @@ class ReplayApp(JobApp):
         keymap: Keymap | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
         opened: OpenedRun | None = None,
+        theme: str | None = None,
+        settings: Path | None = None,
     ) -> None:
         """Opens `run` at `place`, or beside `against`. When that fails the app ends, and `failure` says why.
 
         `opened` is `run` at `place`, read before.
+        `theme` is `dark` or `light`; without it the environment's, then that of the file `settings`, where the choice is kept.
         `child` is the command that records `run` now. `keymap`: keys by id, which the defaults give way to.
         """
         super().__init__(store, child)
+        self.error_console = error_console()
         self.remapped: Keymap = keymap or {}
         self.set_keymap({f"cabtrace.{name}": ",".join(keys) for name, keys in self.remapped.items()})
         self._now_ns = now_ns
         self._first = _first_screen(run, place, against, opened)
         self.failure: CabtraceError | None = None
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = LIGHT.name if os.environ.get("CABTRACE_THEME") == "light" else DARK.name
+        self._left_off: dict[Path, LeftOff] = {}
+        self._settings = settings
+        self.fit_colors(None)
+        named = theme or os.environ.get("CABTRACE_THEME") or (chosen_theme(settings) if settings else None)
+        self.theme = LIGHT.name if named == "light" else DARK.name
+
+    def fit_colors(self, color_system: str | None) -> None:
+        """For a terminal of so many colours, as Rich names them."""
+        for theme in (DARK, LIGHT):
+            self.register_theme(fitted(theme, color_system))
+
+    def choose_theme(self, theme: str) -> None:
+        """`dark` or `light`, now and from now on."""
+        self.theme = LIGHT.name if theme == "light" else DARK.name
+        if self._settings is not None and not remember_theme(self._settings, theme):
+            self.say(f"The theme is {theme} until you quit: {self._settings} cannot be written.")
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For themes that do not know this app."""
@@ -84,16 +104,16 @@ class ReplayApp(JobApp):
         for key in shown_keys(self, getattr(screen, "KEYS", ())):
             title = f"{key.help[:1].upper()}{key.help[1:]}"
             yield SystemCommand(title, f"{key.group}, key {key.shown}", partial(self._run_key, screen, key.action))
-        for theme in (DARK.name, LIGHT.name):
-            yield SystemCommand(f"Theme {theme}", "Change the colours", partial(setattr, self, "theme", theme))
+        for theme in THEMES:
+            yield SystemCommand(f"Theme {theme}", "Change the colours, now and from now on", partial(self.choose_theme, theme))
 
     def _run_key(self, screen: Screen[object], action: str) -> None:
         self.call_later(self.run_action, action, screen)
 
     def on_mount(self) -> None:
-        """A polite end on SIGTERM and SIGHUP, so that the terminal is restored."""
+        """A polite end on the signals that ask for one, so that the terminal is restored."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self.exit, 128 + number)
 
@@ -152,7 +172,10 @@ class ReplayApp(JobApp):
         """The run was read."""
         from replay.tui.screens.replay import ReplayScreen
 
-        self._show(ReplayScreen(message.opened.run, self._now_ns, found=message.opened.found))
+        screen = ReplayScreen(message.opened.run, self._now_ns, found=message.opened.found)
+        if message.opened.found is None and (left := self._left_off.get(message.opened.run.path)) is not None:
+            left.restore(screen.session)
+        self._show(screen)
 
     def on_compare_opening_screen_opened(self, message: CompareOpeningScreen.Opened) -> None:
         """Two runs were read."""
@@ -195,8 +218,11 @@ class ReplayApp(JobApp):
         """Back to where it was opened."""
         self._close()
 
-    def on_replay_screen_closed(self) -> None:
+    def on_replay_screen_closed(self, message: ReplayScreen.Closed) -> None:
         """Back to where it was opened."""
+        from replay.left_off import LeftOff
+
+        self._left_off[message.session.run.path] = LeftOff.of(message.session)
         self._close()
 
     def _close(self) -> None:

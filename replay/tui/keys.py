@@ -119,6 +119,7 @@ REPLAY_KEYS = (
     Key("palette", "colon", ":", "app.command_palette", "find an action by its name", "", "App"),
     Key("help", "question_mark", "?", "help", "this list", "keys", "App"),
     Key("back", "escape", "esc", "back", "the list of runs", "", "App"),
+    Key("suspend", "ctrl+z", "ctrl+z", "app.suspend_process", "back to the shell; fg comes back", "", "App"),
     Key("quit", "q", "q", "app.quit", "quit", "quit", "App"),
 )
 
@@ -156,6 +157,7 @@ COMPARE_KEYS = (
     Key("compare.palette", "colon", ":", "app.command_palette", "find an action by its name", "", "App"),
     Key("compare.help", "question_mark", "?", "help", "this list", "keys", "App"),
     Key("compare.back", "escape", "esc", "back", "back to where it was opened", "", "App"),
+    Key("compare.suspend", "ctrl+z", "ctrl+z", "app.suspend_process", "back to the shell; fg comes back", "", "App"),
     Key("compare.quit", "q", "q", "app.quit", "quit", "quit", "App"),
 )
 
@@ -169,6 +171,7 @@ RUNS_KEYS = (
     Key("runs.open", "enter", "enter", "open", "replay the run", "replay", "Runs"),
     Key("runs.filter", "slash", "/", "filter", "only runs with these words or letters", "filter", "Runs", at_once=True),
     Key("runs.failed", "f", "f", "failed", "only runs that failed, or all", "failed only", "Runs"),
+    Key("runs.sort", "s", "s", "sort", "sort: failed first, newest, longest, most tokens, lowest composite", "sort", "Runs"),
     Key("runs.triage", "t", "t", "triage", "in groups by what went wrong, the biggest first, or as one list", "triage", "Runs"),
     Key("runs.fold.close", "minus", "-", "fold(True)", "close the group", "", "Runs"),
     Key("runs.fold.open", "plus", "+", "fold(False)", "open the group", "", "Runs"),
@@ -178,7 +181,9 @@ RUNS_KEYS = (
     Key("runs.reload", "r", "r", "reload", "read the store again", "reload", "Runs"),
     Key("runs.palette", "colon", ":", "app.command_palette", "find an action by its name", "", "App"),
     Key("runs.help", "question_mark", "?", "help", "this list", "keys", "App"),
-    Key("runs.quit", "q,escape", "q", "app.quit", "quit", "quit", "App"),
+    Key("runs.back", "escape", "esc", "back", "all runs again, where only some are shown", "", "App"),
+    Key("runs.suspend", "ctrl+z", "ctrl+z", "app.suspend_process", "back to the shell; fg comes back", "", "App"),
+    Key("runs.quit", "q", "q", "app.quit", "quit", "quit", "App"),
 )
 
 
@@ -199,8 +204,8 @@ PANE_KEYS: Final = {
     "document": (
         Key("", "", "↑ ↓", "", "to the line before or after that can be gone to; else scroll"),
         Key("", "", "enter", "", "the playhead goes to the instant of that line; ▸ opens, ▾ closes"),
-        Key("", "", ") (", "", "next, previous section: a file, a message, an axis"),
-        Key("", "", "h H", "", "next, previous part of one: a hunk, a tool call"),
+        Key("", "", "J K", "", "next, previous section: a file, a message, an axis"),
+        Key("", "", "j k", "", "likewise, and the parts of one: a hunk, a tool call"),
         Key("", "", "page ↑ ↓", "", "scroll a page"),
     ),
 }

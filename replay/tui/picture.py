@@ -1,4 +1,4 @@
-"""The replay screen as an SVG, drawn without a terminal."""
+"""The replay screen as an SVG, drawn without a terminal, that shows the same wherever it is opened."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.session import Tab
+from replay.svg import stand_alone
 from replay.tui.app import ReplayApp
 
 if TYPE_CHECKING:
@@ -34,8 +35,15 @@ async def _take(store: Path, run: Path, place: Place | None, tab: Tab, size: tup
                 app.screen.session.clock.pause()
                 app.screen.show_tab(tab)
             await _settle(app, pilot.pause)
-            return app.export_screenshot(title="cabtrace replay")
+            return as_picture(app, "cabtrace replay")
     raise app.failure
+
+
+def as_picture(app: ReplayApp, title: str) -> str:
+    """What the app shows now."""
+    colors = app.theme_variables
+    svg = app.export_screenshot(title=title)
+    return stand_alone(svg, frame=colors["panel"], line=colors["cab-line"], title=colors["cab-dim"])
 
 
 async def _settle(app: ReplayApp, pause: Callable[[], Awaitable[None]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from rich.style import Style
@@ -32,6 +33,7 @@ DARK: Final = Theme(
         "cab-score": "#9fb86a",
         "cab-select": "#223248",
         "cab-line": "#2a3442",
+        "cab-track": "#2a3442",
     },
 )
 
@@ -56,8 +58,65 @@ LIGHT: Final = Theme(
         "cab-score": "#52701d",
         "cab-select": "#d6e6fa",
         "cab-line": "#d0d7de",
+        "cab-track": "#2a3442",
     },
 )
+
+#: What terminals of fewer colours make of the themes is not always legible: there these colours stand for theirs, all of them
+#: such as the terminal has. By the name that Rich has for the number of colours, then by theme.
+_FEWER: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
+    "256": {
+        DARK.name: {
+            "panel": "#262626",
+            "surface": "#1c1c1c",
+            "cab-dim": "#949494",
+            "cab-select": "#3a3a3a",
+            "cab-line": "#444444",
+            "cab-track": "#444444",
+        },
+        LIGHT.name: {"panel": "#e4e4e4", "surface": "#ffffff", "cab-dim": "#626262", "cab-track": "#444444"},
+    },
+    "standard": {
+        DARK.name: {
+            "background": "#000000",
+            "surface": "#000000",
+            "panel": "#000000",
+            "foreground": "#aaaaaa",
+            "primary": "#55ffff",
+            "secondary": "#ff55ff",
+            "accent": "#ffff55",
+            "success": "#55ff55",
+            "warning": "#ffff55",
+            "error": "#ff5555",
+            "cab-dim": "#aaaaaa",
+            "cab-tool": "#55ffff",
+            "cab-harness": "#00aaaa",
+            "cab-score": "#55ff55",
+            "cab-select": "#0000aa",
+            "cab-line": "#555555",
+            "cab-track": "#aaaaaa",
+        },
+        LIGHT.name: {
+            "background": "#ffffff",
+            "surface": "#ffffff",
+            "panel": "#ffffff",
+            "foreground": "#000000",
+            "primary": "#0000aa",
+            "secondary": "#aa00aa",
+            "accent": "#aa0000",
+            "success": "#00aa00",
+            "warning": "#aa5500",
+            "error": "#aa0000",
+            "cab-dim": "#000000",
+            "cab-tool": "#0000aa",
+            "cab-harness": "#0000aa",
+            "cab-score": "#aa5500",
+            "cab-select": "#aaaaaa",
+            "cab-line": "#aaaaaa",
+            "cab-track": "#aaaaaa",
+        },
+    },
+}
 
 #: for themes that do not know this app
 DEFAULT_VARIABLES: Final = dict(DARK.variables)
@@ -80,11 +139,29 @@ _TONES: Final = {
     Tone.HARNESS: ("cab-harness", False),
     Tone.SCORE: ("cab-score", False),
     Tone.NOW: ("accent", True),
+    Tone.FOUND: ("accent", True),
+    Tone.HERE: ("accent", True),
 }
+
+
+_PLAIN: Final = Style()
+#: what tells words that were searched for from others, also without colours
+_MARKED: Final = {Tone.FOUND: Style(underline=True), Tone.HERE: Style(underline=True, reverse=True)}
+
+
+def fitted(theme: Theme, color_system: str | None) -> Theme:
+    """The theme for a terminal of so many colours, as Rich names them: `truecolor`, `256`, `standard`; None where it has none."""
+    colors = _FEWER.get(color_system or "", {}).get(theme.name, {})
+    own = {name: color for name, color in colors.items() if name in theme.variables}
+    made = replace(theme, variables={**theme.variables, **own})
+    for name in colors.keys() - own.keys():
+        setattr(made, name, colors[name])
+    return made
 
 
 def tone_styles(variables: Mapping[str, str]) -> dict[Tone, Style]:
     """The style of each tone, without a background, in a theme of these variables."""
     return {
-        tone: Style(color=Color.parse(variables[name]).rich_color, bold=bold or None) for tone, (name, bold) in _TONES.items()
+        tone: Style(color=Color.parse(variables[name]).rich_color, bold=bold or None) + _MARKED.get(tone, _PLAIN)
+        for tone, (name, bold) in _TONES.items()
     }

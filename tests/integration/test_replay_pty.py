@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import signal
@@ -14,13 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pty_app import REPLAY, ROOT, PtyApp
+from tests.support.pty_app import REPLAY, ROOT
 from tests.support.sample_run import build_sample_run
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
-
-# What Textual turns on, and must have turned off again: alternate screen, mouse, paste, focus; the cursor is shown.
-MODES = ("1049", "1000", "1003", "1006", "2004", "1004")
 
 
 class Tmux:
@@ -103,10 +101,49 @@ def test_open_play_step_and_quit(tmp_path: Path, tmux: Tmux):
     tmux.type("q")
     tmux.wait_for("EXIT 0")
 
+    is_as_it_was(tmux, tmp_path, before)
+
+
+def is_as_it_was(tmux: Tmux, store: Path, before: dict[str, str]) -> None:
+    """The shell has its terminal back: its own screen, its modes, its line settings."""
     assert terminal_facts(tmux) == before
-    tmux.type("", "Enter")
-    time.sleep(0.1)
-    assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
+    tmux.type("echo SE''TTLED", "Enter")
+    tmux.wait_for("SETTLED")
+    assert (store / "after").read_text() == (store / "before").read_text() != ""
+
+
+def test_the_demo_from_the_shell_and_back(tmp_path: Path, tmux: Tmux):
+    cabtrace = shlex.join([sys.executable, "-m", "cabtrace.cli.main"])
+    store = shlex.quote(str(tmp_path / "store"))
+    tmux.type(f"cd {shlex.quote(str(ROOT))}; {cabtrace} demo --speed 0 --no-replay --store {store} 2>&1 | tail -n 1", "Enter")
+    tmux.wait_for("One passed, one failed")
+    before = terminal_facts(tmux)
+    tmux.type(
+        f"stty -g > {tmp_path}/before; {cabtrace} replay --store {store}; echo EX''IT $?; stty -g > {tmp_path}/after", "Enter"
+    )
+    tmux.wait_for("2 runs, 1 failed")
+    tmux.wait_for("✓ PASS")
+    assert tmux.fact("alternate_on") == "1"
+    tmux.type("Enter")
+    tmux.wait_for("✗ FAIL tests_failed")
+    tmux.wait_for("‖ 00:00.000")
+    tmux.type("n")
+    tmux.wait_for("✗ error")
+    tmux.type("w")
+    tmux.wait_for("Cause")
+    tmux.type("Home", ">", ">", ">", "Space")
+    tmux.wait_for("▶")
+    tmux.type("Space")
+    tmux.wait_for("‖")
+    tmux.type("Escape")
+    tmux.wait_for("2 runs, 1 failed")
+    tmux.type("c", "Down", "c")
+    tmux.wait_for("⇄ locked")
+    tmux.type("q")
+    shown = tmux.wait_for("EXIT 0")
+
+    assert "One passed, one failed" in shown, "the shell's own screen is back"
+    is_as_it_was(tmux, tmp_path, before)
 
 
 def test_a_crash_leaves_the_terminal_as_it_was(tmp_path: Path, tmux: Tmux):
@@ -118,22 +155,21 @@ def test_a_crash_leaves_the_terminal_as_it_was(tmp_path: Path, tmux: Tmux):
     tmux.type(command(tmp_path, run, crashing), "Enter")
     tmux.wait_for("●")
     tmux.type("Space")
-    tmux.wait_for("EXIT 3")
+    shown = tmux.wait_for("EXIT 3")
 
-    assert terminal_facts(tmux) == before
+    assert "ZeroDivisionError" in shown
+    is_as_it_was(tmux, tmp_path, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_politely(tmp_path: Path, number: int):
+def test_sigterm_leaves_the_terminal_as_it_was(tmp_path: Path, tmux: Tmux):
     run = build_sample_run(tmp_path)
-    with PtyApp([sys.executable, "-c", REPLAY, str(tmp_path), str(run)]) as app:
-        app.wait_for(b"FAIL")
-        app.settle(0.5)
-        app.send(b" ")
-        app.signal(number)
-        assert app.wait() == 128 + number
+    telling = f"import os, pathlib; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); {REPLAY}"
+    before = terminal_facts(tmux)
+    tmux.type(command(tmp_path, run, telling), "Enter")
+    tmux.wait_for("●")
+    tmux.type("Space")
+    tmux.wait_for("▶")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    tmux.wait_for("EXIT 143")
 
-    for mode in MODES:
-        on, off = app.output.rfind(f"\x1b[?{mode}h".encode()), app.output.rfind(f"\x1b[?{mode}l".encode())
-        assert off >= on, f"mode {mode} was left on"
-    assert app.output.rfind(b"\x1b[?25h") > app.output.rfind(b"\x1b[?25l")
+    is_as_it_was(tmux, tmp_path, before)

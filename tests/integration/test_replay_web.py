@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from cabtrace.cli.main import main
+from cabtrace.store.reader import read_header
 from tests.support.sample_run import build_sample_run
 
 aiohttp = pytest.importorskip("aiohttp")
@@ -71,6 +72,11 @@ def test_only_the_address_that_was_printed_is_answered(tmp_path: Path):
                 assert response.status == 200
                 assert "connect-src 'self'" in response.headers["Content-Security-Policy"]
                 assert response.headers["Referrer-Policy"] == "no-referrer"
+                page = await response.text()
+                assert f"<title>cabtrace: {read_header(run).title}</title>" in page
+                assert "Restart opens it again" in page
+                assert "googleapis" not in page
+                assert 'viewBox="0 0 2933 2261"' not in page
             with pytest.raises(aiohttp.WSServerHandshakeError) as raised:
                 await session.ws_connect(f"{url}ws", headers={"Origin": "http://evil.example"})
             assert raised.value.status == 403

@@ -18,7 +18,7 @@ from replay.loading import SpanLoader
 from replay.markers import MarkerKind
 from replay.timeline import Timeline
 from tests.support.recording import new_recorder
-from tests.support.reference_timeline import PlainRow, plain_rows
+from tests.support.reference_timeline import PlainRow, is_quiet, plain_rows
 from tests.support.sample_run import write_span
 from tests.support.spans import BASE_NS, MS, span
 
@@ -51,6 +51,14 @@ def rows(timeline: Timeline) -> list[PlainRow]:
     return [PlainRow(r.span, r.depth, r.parent, r.end_row, r.group, r.start_ns, r.end_ns, r.mark) for r in shown]
 
 
+def closed_at_first(plain: list[PlainRow]) -> list[int]:
+    """Groups, and what is below another row and has only quiet rows below, unless nothing at all is loud."""
+    quiet = [is_quiet(row.span) for row in plain]
+    chatter = (all(quiet[place : row.end_row]) and row.depth and row.end_row > place + 1 for place, row in enumerate(plain))
+    subtrees = [bool(one) and not all(quiet) for one in chatter]
+    return [place for place, row in enumerate(plain) if row.group or subtrees[place]]
+
+
 some_spans = st.one_of(
     st.lists(one_span(), max_size=25),
     st.lists(one_span(ids="abcdefghijklmnopqrstuvw"), max_size=60),
@@ -67,6 +75,12 @@ def test_rows_are_those_of_the_plain_timeline(spans: list[SpanRecord], since_ns:
     assert kept is not None
     again = Timeline(spans, columns=kept)
     assert rows(again) == rows(timeline)
+    assert list(again.closed()) == list(timeline.closed()) == closed_at_first(rows(timeline))
+    assert list(again.columns.steps) == sorted({marker.row for marker in timeline.markers})
+    for row, plain in enumerate(rows(timeline)):
+        below = rows(timeline)[row + 1 : plain.end_row]
+        assert timeline.inside(row)[0] == sum(not one.group for one in below)
+        assert timeline.inside(row)[1] == sum(row < step < plain.end_row for step in again.columns.steps)
     assert list(again.markers) == list(timeline.markers) == sorted(timeline.markers)
     assert again.warnings == timeline.warnings
 
@@ -80,7 +94,9 @@ def test_markers_steps_and_places_are_those_that_one_finds_by_hand(spans: list[S
 
     errors = [m for m in timeline.markers if m.kind is MarkerKind.ERROR]
     assert list(timeline.errors) == errors
-    assert sorted(m.row for m in errors) == [i for i, row in enumerate(plain) if row.span.failed and not row.group]
+    failed = {i for i, row in enumerate(plain) if row.span.failed and not row.group}
+    assert {m.row for m in errors} <= failed
+    assert bool(errors) == bool(failed)
     position = data.draw(at)
     later = [m for m in timeline.markers if m.offset_ns > position]
     assert timeline.next_marker(position, 1) == (later[0] if later else None)
@@ -89,7 +105,7 @@ def test_markers_steps_and_places_are_those_that_one_finds_by_hand(spans: list[S
             iter(timeline.markers[place + 1 : place + 2]), None
         )
 
-    folding = Folding(timeline, timeline.groups())
+    folding = Folding(timeline, timeline.closed())
     for row in data.draw(st.lists(st.integers(0, max(len(plain) - 1, 0)), max_size=6 if plain else 0)):
         folding.toggle(row)
         shown = _shown(plain, set(folding))

@@ -32,6 +32,7 @@ TOLD = {
     "backwards": "{n} spans end before they start",
 }
 KEYS = ("right", "left", "down", "n", "N", "right_square_bracket", "up", "5", "minus", "minus", "plus", "enter", "pagedown")
+KEYS += ("plus", "plus", "f", "F", "underscore", "n", "asterisk", "left_parenthesis", "right_parenthesis", "S", "right", "G", "S")
 KEYS += ("end", "home", "shift+right", "s", "c", "e", "l", "i", "x", "right", "w")
 # No key may cost what the run has; a shared machine takes some fifty milliseconds for a frame.
 MOST_KEY_S = 2.0

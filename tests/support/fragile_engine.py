@@ -30,6 +30,12 @@ class FragileEngine(ghostty.GhosttyEngine):
                 os.kill(os.getpid(), getattr(signal, word))
         super().feed(data)
 
+    def restore(self, data: bytes) -> None:
+        """Also of a state."""
+        if data.startswith(b"<"):
+            self.feed(data)
+        super().restore(data)
+
     def text(self) -> str:
         """Perhaps."""
         if self.deadly_text:

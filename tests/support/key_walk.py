@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,21 +20,27 @@ from replay.tui.widgets.prompt import Prompt
 from tests.support.pilot import Driver
 
 MS = 1_000_000
+PATIENCE_S = 5.0
 Facts = dict[str, Any]
 Before = str | Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """After `before`, the key makes the facts `wanted`; a callable is asked (fact before the key, fact after it)."""
+    """After `before`, once facts are as in `ready`, and after `then`, the key makes them as `wanted`.
+
+    A wanted callable is asked (fact before the key, fact after it).
+    """
 
     wanted: Mapping[str, Any]
-    before: tuple[Before, ...] = field(default=())
+    before: tuple[Before, ...] = ()
+    ready: Mapping[str, Any] = field(default_factory=dict)
+    then: tuple[str, ...] = ()
 
 
-def after(*before: Before, **wanted: Any) -> Effect:
-    """What the key does once those before it were pressed."""
-    return Effect(wanted, before)
+def after(*before: Before, ready: Mapping[str, Any] | None = None, then: tuple[str, ...] = (), **wanted: Any) -> Effect:
+    """What the key does once those before it were pressed, and what they ask for is there."""
+    return Effect(wanted, before, ready or {}, then)
 
 
 def same_screen(driver: Driver, base: Screen[Any]) -> Facts:
@@ -64,6 +71,7 @@ def replay_facts(screen: ReplayScreen) -> Facts:
         "said": session.notice,
         "path": session.path_shown and session.path is not None,
         "rows": len(session.visible),
+        "sight": session.window.length_ns,
         "hit": session._hit,
     }
 
@@ -134,6 +142,14 @@ def begin_anew(driver: Driver, base: Screen[Any]) -> None:
     base.draw()
 
 
+async def _until(driver: Driver, base: Screen[Any], so: Callable[[Facts], bool]) -> Facts:
+    """The facts once they are so, or as they are when it takes too long: a slow machine is no fault of a key."""
+    until_s = time.monotonic() + PATIENCE_S
+    while not so(now := facts(driver, base)) and time.monotonic() < until_s:
+        await driver.settle()
+    return now
+
+
 async def problem(driver: Driver, base: Screen[Any], key: str, effect: Effect) -> str:
     """What is wrong with a key of a screen; "" when it does what it should."""
     begin_anew(driver, base)
@@ -141,14 +157,21 @@ async def problem(driver: Driver, base: Screen[Any], key: str, effect: Effect) -
     for step in effect.before:
         if callable(step):
             step()
-    was = facts(driver, base)
+    was = await _until(driver, base, lambda now: all(now[name] == value for name, value in effect.ready.items()))
+    if effect.then:
+        await driver.press(*effect.then)
+        was = facts(driver, base)
     await driver.press(key)
-    now = facts(driver, base)
-    wrong = {
-        name: (was[name], now[name], wanted)
-        for name, wanted in effect.wanted.items()
-        if not (wanted(was[name], now[name]) if callable(wanted) else now[name] == wanted)
-    }
+
+    def wrong_in(now: Facts) -> dict[str, Any]:
+        return {
+            name: (was[name], now[name], wanted)
+            for name, wanted in effect.wanted.items()
+            if not (wanted(was[name], now[name]) if callable(wanted) else now[name] == wanted)
+        }
+
+    now = await _until(driver, base, lambda now: not wrong_in(now))
+    wrong = wrong_in(now)
     if not wrong and all(was[name] == now[name] for name in effect.wanted):
         return f"it changed none of {sorted(effect.wanted)}"
     return "; ".join(f"{name} was {before!r}, is {is_!r}, not {wanted!r}" for name, (before, is_, wanted) in wrong.items())

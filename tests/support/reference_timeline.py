@@ -95,13 +95,25 @@ def _tree(spans: Sequence[SpanRecord]) -> list[Node]:
     else:
         for place in strays:
             parents[place] = main
+    quiet = _quiet(spans, parents)
     children: dict[int, list[int]] = {}
     for place, parent in enumerate(parents):
         if parent is not None:
             children.setdefault(parent, []).append(place)
     for parent, below in children.items():
-        nodes[parent].below = _grouped([nodes[place] for place in below], [place in children for place in below])
+        nodes[parent].below = _grouped([nodes[place] for place in below], [place in quiet for place in below])
     return [nodes[place] for place in roots]
+
+
+def _quiet(spans: Sequence[SpanRecord], parents: list[int | None]) -> set[int]:
+    """Spans below which all is as quiet as they are; where nothing at all is loud, those with nothing below."""
+    loud = set()
+    for place, span in enumerate(spans):
+        above: int | None = place
+        while above is not None and not is_quiet(span):
+            loud.add(above)
+            above = parents[above]
+    return set(range(len(spans))) - (loud or set(parents))
 
 
 def _entries(parents: list[int | None]) -> list[int]:
@@ -118,11 +130,11 @@ def _entries(parents: list[int | None]) -> list[int]:
     return entries
 
 
-def _grouped(nodes: list[Node], parents: list[bool]) -> list[Node]:
+def _grouped(nodes: list[Node], are_quiet: list[bool]) -> list[Node]:
     shown: list[Node] = []
     quiet: list[Node] = []
-    for node, is_parent in [*zip(nodes, parents, strict=True), (None, False)]:
-        if node is not None and not is_parent and is_quiet(node.spans[0]):
+    for node, fits in [*zip(nodes, are_quiet, strict=True), (None, False)]:
+        if node is not None and fits:
             quiet.append(node)
             continue
         shown += [Node([q.spans[0] for q in quiet], below=quiet)] if len(quiet) >= FOLD_AT_LEAST else quiet

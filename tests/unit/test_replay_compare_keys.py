@@ -327,7 +327,7 @@ def test_triage_groups_the_list_and_enter_opens_and_closes_a_group(tmp_path: Pat
     async def script(driver: Driver) -> None:
         await driver.press("t")
         shown = driver.text()
-        assert "2 × tests failed" in shown
+        assert "2 × tests_failed" in shown
         assert "tests::empty" in shown
         assert "1 × did not fail" in shown
         await driver.press("home", "enter")

@@ -13,7 +13,6 @@ from cabtrace.text import SafeText
 from replay import display
 from replay.document import Line, Tone, fields, fit, line, pad, table, words, wrap
 from replay.journal import journal
-from replay.markers import MARKER_CODES, MarkerKind, Markers
 from replay.panels.calls import calls_panel
 from replay.panels.diff import diff_panel
 from replay.panels.logs import logs_panel
@@ -22,9 +21,9 @@ from replay.panels.scores import scores_panel
 from replay.panels.span import span_panel
 from replay.panels.why import why_panel
 from replay.run import ReplayRun
-from replay.runs import COLUMNS, column_widths, run_rows
+from replay.run_columns import COLUMNS, column_widths
 from replay.story import tell
-from replay.waterfall import bar, column, track
+from replay.waterfall import bar, column
 from tests.support.sample_run import build_sample_run
 
 MS = 1_000_000
@@ -130,21 +129,44 @@ def test_bars_of_anything(start, length, duration, width):
     assert 0 <= column(start, duration, width) < width
 
 
-def test_the_gravest_marker_of_a_cell_is_shown():
-    kinds = (MarkerKind.MODEL_CALL, MarkerKind.ERROR, MarkerKind.TOOL_CALL)
-    markers = Markers([10, 11, 90], [0, 0, 0], [MARKER_CODES[kind] for kind in kinds], 1)
-    assert track(markers, 100, 10) == {1: MarkerKind.ERROR, 9: MarkerKind.TOOL_CALL}
-    assert track(markers, 0, 10) == {0: MarkerKind.ERROR}
-
-
 def test_the_calls_table_has_the_seed_pages_columns_and_marks_the_call_in_flight(run: ReplayRun):
-    rows = list(calls_panel(run.snapshot, 16_000 * MS, 80))
+    rows = list(calls_panel(run.snapshot, 16_000 * MS, 108))
 
     for title in ("#", "time", "request hash", "prompt", "completion", "latency", "finish"):
         assert title in rows[0].text
     assert [row.text.split()[0] for row in rows if row.current] == ["3"]
     assert "12,225 prompt + 787 completion tokens" in text(rows)
-    assert "ttft" in next(iter(calls_panel(run.snapshot, 0, 130))).text
+    assert "● in flight; figures as of 00:17.501" in text(rows)
+    assert "in flight" not in text(calls_panel(run.snapshot, run.snapshot.timeline.duration_ns, 108))
+
+
+@pytest.mark.parametrize("width", [60, 61, 80, 130])
+def test_the_calls_table_has_all_columns_from_the_panel_of_120_cells_on(run: ReplayRun, width: int):
+    rows = list(calls_panel(run.snapshot, 16_000 * MS, width))
+    titles = rows[0].text.split()
+    assert ("12,225 prompt + 787 completion tokens; ? is unknown" in text(rows)) == (width < 88)
+    wanted = ["#", "time", "hash", "in", "out", "took", "finish", "ttft", "cache", "reas"]
+    assert titles == wanted or titles == [
+        "#",
+        "time",
+        "request",
+        *["hash", "prompt", "completion", "latency", "finish", "ttft", "cached", "reasoning"],
+        "model",
+    ]
+    assert all(cell_len(row.text.rstrip()) <= width for row in rows if not row.wraps)
+
+
+@pytest.mark.parametrize("width", [30, 38, 44, 52])
+def test_what_a_narrow_calls_table_leaves_out_is_told_of_the_call_at_the_playhead(run: ReplayRun, width: int):
+    rows = list(calls_panel(run.snapshot, 16_000 * MS, width))
+    shown = rows[0].text.split()
+    below = rows[next(place for place, row in enumerate(rows) if row.current) + 2].text
+    assert [name for name in ("hash", "ttft", "cache", "reas") if name not in shown] == [
+        name for name in ("hash", "ttft", "cache", "reas") if f"{name} " in below
+    ]
+    assert "3f005ccd" in below
+    assert "reas unknown" in below
+    assert all(cell_len(row.text.rstrip()) <= width for row in rows if not row.wraps)
 
 
 def test_messages_show_what_is_new_in_this_call(run: ReplayRun):
@@ -153,7 +175,7 @@ def test_messages_show_what_is_new_in_this_call(run: ReplayRun):
     assert "call #3" in shown
     assert "4 earlier messages, as in call #2" in shown
     assert "Now I compile it." in shown
-    assert '"command": "cargo build"' in shown
+    assert "$ cargo build" in shown
     assert "You are a careful engineer" not in shown
     assert "6 model calls come later" in text(messages_panel(run, run.snapshot, 0))
 
@@ -179,13 +201,15 @@ def test_the_span_panel_tells_everything(run: ReplayRun):
 
 def test_diff_scores_logs_and_why(run: ReplayRun):
     diff = text(diff_panel(run, run.snapshot))
-    assert "+ notes.txt  ! unexpected" in diff
+    assert "2 files changed  +8 −2" in diff
+    assert "+ notes.txt  +1 −0  ! unexpected" in diff
+    assert "index " not in diff
     assert "+use std::num::ParseIntError;" in diff
     scores = text(scores_panel(run.snapshot))
     assert "blast_radius" in scores
     assert "refusal       n/a" in scores
     assert "tokens        unknown" in scores
-    assert "cabtrace.model_call" in text(logs_panel(run.snapshot, journal(run.snapshot.timeline, run.logs(), ()), 0))
+    assert "cabtrace.model_call" in text(logs_panel(run.snapshot, journal(run.snapshot.timeline, run.logs(), ()), 0, 100))
     why = text(why_panel(run, run.snapshot, None))
     assert "✗ FAIL  tests_failed" in why
     assert "✗ FAIL tests::empty" in why
@@ -224,20 +248,21 @@ def test_the_story_fits_and_has_all_of_it(run: ReplayRun, width: int):
 
 
 def test_run_rows_put_failed_runs_first_and_fit_any_width(tmp_path: Path):
-    from cabtrace.store.catalog import list_runs
+    from replay.listing import read_store
 
     build_sample_run(tmp_path, failing=False)
     build_sample_run(tmp_path)
     broken = tmp_path / "demo" / "broken" / "1"
     broken.mkdir(parents=True)
     (broken / "run.json").write_text("{")
-    rows = run_rows(list_runs(tmp_path))
+    *_, listed = read_store(tmp_path)
+    rows = listed.rows
 
     assert [row.cells[0][0] if row.cells else "unreadable" for row in rows] == ["✗ FAIL", "unreadable", "✓ PASS"]
     for width in (20, 40, 80, 120, 200):
         widths = column_widths(rows, width)
         assert sum(w + 2 for w in widths if w) <= max(width, 13)
-    assert all(column_widths(rows, 200)[i] > 0 for i in range(len(COLUMNS)))
+    assert [c.title for c, w in zip(COLUMNS, column_widths(rows, 200), strict=True) if not w] == ["sweep"]
 
 
 def test_lines_compare_by_content():

@@ -46,7 +46,7 @@ def after(store: Path, run: Path, *keys: str) -> tuple[int, str]:
         (["comma"], (0, "cell reference polyglot/rust-error-handling")),
         (["right_square_bracket", "right_square_bracket"], (2_266, "execute_tool shell")),
         (["n", "n", "N"], (20_901, "execute_tool shell")),
-        (["pagedown", "enter"], (48_048, "score:tokens")),
+        (["pagedown", "enter"], (48_050, "score:latency")),
     ],
 )
 def test_where_keys_end_up(tmp_path: Path, run: Path, keys: list[str], expected: tuple[int, str]):
@@ -96,14 +96,14 @@ def test_playing_to_the_end_stops_there_and_space_begins_anew(tmp_path: Path, ru
     drive(script, tmp_path, run)
 
 
-def test_enter_minus_and_plus_fold(tmp_path: Path, run: Path):
+def test_enter_and_parentheses_fold(tmp_path: Path, run: Path):
     async def script(driver: Driver) -> None:
         rows = len(driver.session.visible)
         await driver.press("enter")
         assert len(driver.session.visible) == 1
-        await driver.press("plus")
+        await driver.press("right_parenthesis")
         assert len(driver.session.visible) == rows
-        await driver.press("minus")
+        await driver.press("left_parenthesis")
         assert len(driver.session.visible) == 1
 
     drive(script, tmp_path, run)

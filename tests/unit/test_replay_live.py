@@ -131,7 +131,7 @@ def test_the_screen_shows_what_comes_and_how_it_ends(tmp_path: Path, recording: 
         screen._poll()
         await driver.settle()
         assert "✓ PASS" in driver.text()
-        assert "●" not in driver.text()
+        assert "● LIVE" not in driver.text()
         await driver.press("home")
         assert "first words" not in driver.text()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from replay.path import PathOverlay, cells
 from replay.timeline import Timeline
+from replay.window import Window, whole
 from tests.support.pilot import Driver, drive
 from tests.support.sample_run import build_sample_run
 from tests.support.spans import span
@@ -52,10 +53,20 @@ def test_a_closed_row_takes_what_is_below_it():
 
 
 def test_cells_that_are_touched():
-    assert cells([(0, 10), (95, 100), (50, 51)], 100, 10) == ({0, 5, 9}, {0, 9})
-    assert cells([(10, 13), (15, 17)], 100, 10) == ({1}, {1})
-    assert cells([(99, 99)], 100, 10) == ({9}, set())
-    assert cells([(0, 1)], 0, 10) == (set(), set())
+    assert cells([(0, 10), (95, 100), (50, 51)], whole(100), 10) == ({0, 5, 9}, {0, 9})
+    assert cells([(10, 13), (15, 17)], whole(100), 10) == ({1}, {1})
+    assert cells([(99, 99)], whole(100), 10) == ({9}, set())
+    assert cells([(0, 1)], whole(0), 10) == (set(), set())
+
+
+def test_cells_of_a_part_of_the_run():
+    part = Window(50, 20, 100)
+    assert cells([(0, 52), (60, 61), (80, 90)], part, 10) == ({0, 5}, {0, 5})
+    assert cells([(0, 100)], part, 10) == (set(range(10)), set(range(10)))
+    assert cells([(70, 70), (50, 50)], part, 10) == ({0}, set())
+
+
+def test_no_path_of_nothing():
     assert PathOverlay(Timeline([])).in_time == []
 
 

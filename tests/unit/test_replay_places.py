@@ -142,6 +142,23 @@ def test_the_plain_story_marks_the_place(tmp_path: Path):
     assert not any("◀ here" in row for row in tell(run))
 
 
+def test_words_that_a_row_shows_are_found_after_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    snapshot = ReplayRun(build_sample_run(tmp_path)).snapshot
+
+    def shown(text: str) -> str:
+        row = resolve(Named(text), snapshot.timeline, snapshot.calls).row
+        assert row is not None
+        span = snapshot.timeline.row(row).span
+        return f"{display.title(span)} {display.detail(span)}"
+
+    for look_at in (1_000, 3, 0):
+        monkeypatch.setattr(places, "_LOOK_AT", look_at)
+        assert shown("shell cargo") == "shell cargo build"
+        assert shown("CARGO TEST") == "shell cargo test"
+        assert shown("tool_calls").startswith("chat #1 ")
+        assert shown("rust-error") == "cell "  # in its name, and in what others show
+
+
 def test_a_name_is_found_in_a_large_run_as_in_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     snapshot = ReplayRun(build_sample_run(tmp_path)).snapshot
     names = {text for span in snapshot.timeline.spans for text in (span.name, display.title(span))}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,8 @@ from cabtrace.diagnose.finding import Diagnosis, Finding, Severity
 from cabtrace.diagnose.triage import Failure
 from cabtrace.text import safe
 from replay.document import Tone
-from replay.run_list import FINE, GroupRow, RunList
-from replay.runs import Filter, RunRow
+from replay.run_list import FINE, GroupRow, RunList, chosen_words, standing
+from replay.runs import Filter, Order, RunRow, in_order
 
 WORDS = ["codex", "claude", "fail", "pass", "rust-error", "gpt-x"]
 
@@ -133,3 +135,61 @@ def test_typing_letter_by_letter_leaves_what_the_whole_query_leaves(texts: list[
 def test_the_filter_looks_at_every_cell(query: str):
     rows = [row("1", "Claude", "gpt-x", "rust-error")]
     assert list(Filter(rows).narrow(query)) == (rows if query != "clgp" else [])
+
+
+def test_sorting_goes_round_through_all_orders_and_puts_what_is_unknown_last():
+    def amounts(name: str, day: str, *values: float | None, failed: bool = False, live: bool = False) -> RunRow:
+        wall, tokens, composite = values
+        found = row(name, failed=failed)
+        return replace(found, started_at=f"2026-01-0{day}T00:00:00Z", live=live, amounts=(wall, tokens, composite))
+
+    runs = RunList()
+    rows = [
+        amounts("fails", "2", 1.0, 30, 0.2, failed=True),
+        amounts("new", "4", 5.0, None, 0.9),
+        amounts("old", "1", None, 20, None),
+        amounts("live", "3", None, None, None, live=True),
+    ]
+    runs.take(in_order(rows))
+    now_s = datetime(2026, 1, 3, 0, 0, 3, tzinfo=UTC).timestamp()
+    seen = {}
+    for _ in Order:
+        seen[runs.order.value] = " ".join(str(entry.path) for entry in runs.entries if isinstance(entry, RunRow))
+        runs.sort(now_s)
+
+    assert runs.order is Order.FAILED
+    assert seen == {
+        "failed first": "live fails new old",
+        "newest first": "new live fails old",
+        "longest first": "new live fails old",
+        "most tokens first": "fails old new live",
+        "lowest composite first": "fails new live old",
+    }
+
+
+def test_what_is_live_is_counted_apart_and_is_no_failure():
+    runs = RunList()
+    runs.take([replace(row("live", failed=False), live=True), row("fails"), row("fine", failed=False)])
+    assert "".join(text for text, _ in standing(runs)) == "3 runs, 1 failed, 1 live"
+    runs.toggle_failed()
+    assert [str(entry.path) for entry in runs.entries if isinstance(entry, RunRow)] == ["fails"]
+
+
+def test_escape_widens_step_by_step():
+    runs = RunList()
+    runs.take([row("a"), row("b", failed=False)])
+    runs.toggle_failed()
+    runs.find("a")
+    assert [runs.widen(), len(runs.entries)] == [True, 1]
+    assert [runs.widen(), len(runs.entries)] == [True, 2]
+    assert not runs.widen()
+
+
+def test_the_chosen_row_is_named_whole():
+    runs = grouped()
+    runs.choose(0)
+    assert "".join(text for text, _ in chosen_words(runs, 0.0)) == "loop  shell ls"
+    bare = RunList()
+    bare.take([RunRow(Path("some/run"), error="not JSON")])
+    assert "".join(text for text, _ in chosen_words(bare, 0.0)) == "some/run  not JSON"
+    assert chosen_words(RunList(), 0.0) == []

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from cabtrace.protocols import ScreenEngine
 from cabtrace.store.cast import CastEvent
 from replay.engine import NO_ENGINE, PlainEngine, make_engine
+from replay.engine_host import EngineHost
 from replay.screen import TerminalTape
 from tests.support.tape import MemorySource
 
@@ -190,8 +191,13 @@ def test_resizes_that_are_none_are_counted_and_passed_over():
     assert (tape.at(10**9).columns, tape.bad_events) == (80, len(bad))
 
 
-def test_without_the_library_plain_text_is_shown_and_said_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "replay.ghostty", None)
+@pytest.mark.parametrize("lacking", ["package", "library"])
+def test_without_the_library_plain_text_is_shown_and_said_so(lacking: str, monkeypatch: pytest.MonkeyPatch):
+    if lacking == "package":
+        monkeypatch.setitem(sys.modules, "pyghostty", None)
+    else:
+        monkeypatch.setenv("PYGHOSTTY_LIB", "/nowhere/libghostty-vt.so")
+        monkeypatch.setattr("replay.engine_remote.engine_host", EngineHost)
     engine, note = make_engine(20, 2)
     engine.feed(b"\x1b[31mone\x1b[0m\r\ntwo\r\nthree")
 

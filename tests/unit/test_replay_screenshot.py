@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from cabtrace.cli.main import main
+from replay.tui.themes import DARK, LIGHT
 from tests.support.hostile_run import build_hostile_run
 from tests.support.sample_run import build_sample_run
 
@@ -36,6 +38,24 @@ def test_a_picture_of_a_moment_is_written(tmp_path: Path, run: Path):
 def test_it_goes_to_standard_output_in_the_size_asked_for(run: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["screenshot", str(run), "--at", "12.3s", "--size", "200x50", "--light"]) == 0
     assert "00:12.300" in shown(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("light", [[], ["--light"]], ids=["dark", "light"])
+def test_a_picture_refers_to_nothing_outside_and_its_frame_has_the_themes_colours(
+    run: Path, light: list[str], capsys: pytest.CaptureFixture[str]
+):
+    assert main(["screenshot", str(run), *light]) == 0
+    svg = capsys.readouterr().out
+    root = ET.fromstring(svg)
+
+    assert "url(http" not in svg
+    assert "@font-face" not in svg
+    assert "//" not in svg.replace(root.tag[1:].split("}")[0], "").split("</style>")[0]  # but for the namespace's name
+    families = re.findall("font-family:([^;]*);", svg)
+    assert len(families) == 2  # the screen's and the title's
+    assert all(family.endswith(" monospace") for family in families)
+    theme = LIGHT if light else DARK
+    assert f'<rect fill="{theme.panel}"' in svg.lower()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,13 +71,13 @@ def test_words_on_the_screen_are_found_and_a_line_that_is_drawn_again_counts_onc
 def test_a_screen_of_which_not_everything_is_kept_says_so():
     screen = Shown((3, "one"))
     screen.full = True
-    assert search("one", Timeline([]), (), screen).count_words() == "1+ hit"
+    assert search("one", Timeline([]), (), screen).count_words() == "1+"
 
 
 def test_it_is_bounded_and_can_be_stopped():
     spans = [span(f"{i:016x}", i, i + 1, name="same") for i in range(50)]
     results = search("same", Timeline(spans), (), most=10)
-    assert (len(results.hits), results.more, results.count_words()) == (10, True, "10+ hits")
+    assert (len(results.hits), results.more, results.count_words()) == (10, True, "10+")
     assert search("same", Timeline(spans), (), stop=lambda: True) == Results("same", (), more=True)
     assert found("", *spans) == []
 
@@ -138,14 +139,22 @@ def test_the_session_goes_from_hit_to_hit(run: ReplayRun):
     session.take_results(results)
     first = session.position_ns
     assert first == results.hits[0].offset_ns
-    assert session.notice.startswith(f"1/{len(results.hits)} hits")
+    assert session.notice.startswith(f"hit 1 of {len(results.hits)} ")
     for _ in results.hits[1:]:
         session.step_hit(1)
     assert session.position_ns == results.hits[-1].offset_ns
     session.step_hit(1)
-    assert session.notice.startswith("No later hit")
+    assert session.notice.startswith(f"wrapped to the first of {len(results.hits)} ")
+    assert session.position_ns == first
+    session.step_hit(-1)
+    assert session.notice.startswith(f"wrapped to the last of {len(results.hits)} ")
     for _ in results.hits[1:]:
         session.step_hit(-1)
     assert session.position_ns == first
+    session.take_results(replace(results, hits=results.hits[:1]))
+    session.step_hit(1)
+    assert session.notice.startswith("hit 1 of 1 ")
+    session.end_search()
+    assert (session.sought, session.notice) == (None, "")
     session.take_results(Results("nix"))
     assert "nowhere" in session.notice

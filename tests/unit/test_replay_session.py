@@ -87,9 +87,11 @@ def test_folding_hides_rows_and_jumping_into_them_opens_them(session: Session):
     assert len(session.visible) > 1
     assert session.place_of(session.selected) > 0
     group = next(session.snapshot.timeline.groups())
+    assert session.snapshot.timeline.parent(group) in session.folded  # nothing but chatter is in it
+    session.folded.reveal(group)
     session.select(group)
     session.activate()
-    assert len(session.visible) == everything + 12
+    assert len(session.visible) == everything + 1 + 12
 
 
 def test_closing_a_closed_row_goes_up(session: Session):

@@ -124,10 +124,46 @@ def test_chatty_siblings_become_one_row_that_opens():
 
 
 def test_an_error_among_quiet_spans_is_never_folded():
-    spans = [span(f"q{i}", i, i + 1, parent="root", failed=i == 3) for i in range(1, 8)]
+    spans = [span(f"q{i}", i, i + 1, parent="root", failed=i == FOLD_AT_LEAST) for i in range(1, 2 * FOLD_AT_LEAST)]
     timeline = Timeline([span("root", 0, 100, kind="cell"), *spans])
 
     assert list(timeline.groups()) == []
+
+
+def test_repeated_subtrees_become_one_row_and_one_alone_starts_closed():
+    pairs = [
+        span(f"{name}{i}", 10 + i, 11 + i, parent=f"{parent}{i}" if parent else "turn", name=name)
+        for i in range(FOLD_AT_LEAST)
+        for name, parent in (("handle", ""), ("receive", "handle"))
+    ]
+    timeline = Timeline(
+        [
+            span("root", 0, 100, kind="cell"),
+            span("turn", 1, 90, parent="root"),
+            *pairs,
+            span("call", 50, 60, parent="turn", kind="model_call"),
+            span("alone", 70, 80, parent="turn"),
+            span("below", 71, 72, parent="alone"),
+        ]
+    )
+
+    shown = [timeline.row(i) for i in timeline.visible(list(timeline.closed()))]
+    assert [(r.span.span_id, r.group, timeline.inside(r.index)) for r in shown if r.has_children] == [
+        ("root", 0, (2 * FOLD_AT_LEAST + 4, 1)),
+        ("turn", 0, (2 * FOLD_AT_LEAST + 3, 1)),
+        ("handle0", FOLD_AT_LEAST, (2 * FOLD_AT_LEAST, 0)),
+        ("alone", 0, (1, 0)),
+    ]
+    assert [r.span.span_id for r in shown] == ["root", "turn", "handle0", "call", "alone"]
+    turn = next(r.index for r in shown if r.span.span_id == "turn")
+    below = [timeline.row(i).span.span_id for i in timeline.children(turn)]
+    assert below == [*(f"handle{i}" for i in range(FOLD_AT_LEAST)), "call", "alone"]
+
+
+def test_where_all_is_chatter_trees_stay_open():
+    timeline = Timeline([span("root", 0, 100), span("a", 1, 50, parent="root"), span("b", 2, 3, parent="a")])
+
+    assert list(timeline.closed()) == []
 
 
 def test_what_was_running_and_what_was_going_on():

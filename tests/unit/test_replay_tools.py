@@ -33,10 +33,10 @@ def test_search_moves_the_playhead_from_hit_to_hit(tmp_path: Path, run: Path):
         assert results is not None
         first = driver.session.position_ns
         assert first == results.hits[0].offset_ns
-        assert f"1/{len(results.hits)} hits" in driver.text()
+        assert f"hit 1 of {len(results.hits)} " in driver.text()
         await driver.press("enter")
         second = driver.session.position_ns
-        assert f"2/{len(results.hits)} hits" in driver.text()
+        assert f"hit 2 of {len(results.hits)} " in driver.text()
         await driver.press("up")
         assert driver.session.position_ns == first
         await driver.press("down", "shift+enter")

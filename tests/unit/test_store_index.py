@@ -93,3 +93,21 @@ def test_a_fingerprint_changes_with_the_files(tmp_path: Path):
     seen.add(fingerprint(tmp_path, names, 1))
     assert len(seen) == 7
     assert fingerprint(tmp_path, names, 1) in seen
+
+
+def test_blobs_of_several_pieces_come_back_and_are_handed_on(tmp_path: Path):
+    blobs = {f"of {size}": (bytes(range(251)) * 12_000)[:size] for size in (0, 1, 2**20 - 1, 2**20, 2**20 + 1, 3 * 2**20 - 5)}
+    assert save_part(tmp_path, "one", "s", {name: memoryview(data) for name, data in blobs.items()})
+    assert save_part(tmp_path, "two", "s", {"a": b"2"})
+    assert load_part(tmp_path, "one", "s") == blobs
+
+
+def test_what_is_no_blob_is_left_out(tmp_path: Path):
+    assert save_part(tmp_path, "one", "s", {"a": b"1", "b": b"2", "c": b"3"})
+    with closing(sqlite3.connect(tmp_path / layout.INDEX)) as connection:
+        connection.execute("UPDATE blob SET data = 'text' WHERE name = 'a'")
+        connection.execute("UPDATE blob SET name = x'00' WHERE name = 'b'")
+        connection.commit()
+    assert load_part(tmp_path, "one", "s") == {"c": b"3"}
+    assert save_part(tmp_path, "two", "s", {})
+    assert load_part(tmp_path, "one", "s") == {"c": b"3"}

@@ -68,7 +68,7 @@ def test_joiners_are_kept_where_they_join_and_replaced_where_they_hide() -> None
 
 def test_newlines_and_tabs_are_kept_or_made_one_line() -> None:
     assert safe("a\n\tb\r\nc") == "a\n\tb\nc"
-    assert safe("a\n\tb\r\nc", newlines=False) == "a␊ b␊c"
+    assert safe("a\n\tb\r\nc", newlines=False) == "a⏎ b⏎c"
     assert safe("a\rb") == "a␍b"
 
 

@@ -20,6 +20,7 @@ from replay.screen import TerminalTape
 from replay.session import Session, Tab
 from replay.tui.keys import DIGIT_KEYS, DIGITS, PANE_KEYS, PROMPT_KEYS, REPLAY_KEYS, bindings, shown_keys
 from replay.tui.screens.help import HelpScreen
+from replay.tui.screens.one_pane import OnePaneScreen
 from replay.tui.screens.playback import FRAME_S, PlaybackScreen
 from replay.tui.screens.tools import ToolScreen
 from replay.tui.widgets.bars import HeaderBar, HintBar
@@ -30,7 +31,7 @@ from replay.tui.widgets.prompt import Prompt
 from replay.tui.widgets.scrubber import Scrubber
 from replay.tui.widgets.span_tree import SpanTree
 from replay.tui.widgets.terminal_pane import TerminalPane
-from replay.waiting import waiting_on
+from replay.waiting import behind, waiting_on
 
 if TYPE_CHECKING:
     from cabtrace.diagnose.finding import Diagnosis
@@ -39,7 +40,7 @@ POLL_S = 0.5
 _PANES = {"terminal": "terminal", "document": "panel"}
 
 
-class ReplayScreen(ToolScreen, PlaybackScreen):
+class ReplayScreen(ToolScreen, PlaybackScreen, OnePaneScreen):
     """One run, which may still be growing."""
 
     KEYS = REPLAY_KEYS
@@ -110,6 +111,7 @@ class ReplayScreen(ToolScreen, PlaybackScreen):
     def on_playback_screen_tape_ready(self, message: PlaybackScreen.TapeReady) -> None:
         """From now on the terminal follows the playhead."""
         self._tape, self._tape_note = message.tape, message.note
+        self.set_class(not len(message.tape), "-untaped")
         self._draw_terminal()
 
     @work(thread=True, group="why")
@@ -163,8 +165,8 @@ class ReplayScreen(ToolScreen, PlaybackScreen):
         self._draw_panel()
 
     def _draw_header(self) -> None:
-        snapshot = self.session.snapshot
-        self.query_one(HeaderBar).show_run(snapshot, waiting_on(snapshot, self._wall_ns()))
+        snapshot, clock = self.session.snapshot, self.session.clock
+        self.query_one(HeaderBar).show_run(snapshot, waiting_on(snapshot, self._wall_ns()), behind(snapshot, clock))
 
     def _draw_path(self) -> None:
         if self.session.path_shown and self.session.path is None:
@@ -275,6 +277,7 @@ class ReplayScreen(ToolScreen, PlaybackScreen):
     def show_tab(self, tab: Tab) -> None:
         """Opens a panel."""
         self.session.tab = tab
+        self.turn_to("document")
         self.draw()
 
     def action_tab(self, name: str) -> None:
@@ -284,14 +287,12 @@ class ReplayScreen(ToolScreen, PlaybackScreen):
     def action_next_tab(self, by: int) -> None:
         """Braces."""
         tabs = list(Tab)
-        self.session.tab = tabs[(tabs.index(self.session.tab) + by) % len(tabs)]
-        self.draw()
+        self.show_tab(tabs[(tabs.index(self.session.tab) + by) % len(tabs)])
 
     def action_markdown(self) -> None:
         """Shift and M."""
-        self.session.tab = Tab.MESSAGES
         self.session.toggle_markdown()
-        self.draw()
+        self.show_tab(Tab.MESSAGES)
 
     def action_zoom(self) -> None:
         """Z."""
@@ -331,14 +332,14 @@ class ReplayScreen(ToolScreen, PlaybackScreen):
 
     def action_back(self) -> None:
         """Escape: the list of runs."""
-        self.post_message(self.Closed(self.session.run))
+        self.post_message(self.Closed(self.session))
 
     class Closed(Message):
         """The user is done with this run."""
 
-        def __init__(self, run: ReplayRun) -> None:
+        def __init__(self, session: Session) -> None:
             super().__init__()
-            self.run = run
+            self.session = session
 
     # -- mouse
 
@@ -389,8 +390,7 @@ class ReplayScreen(ToolScreen, PlaybackScreen):
 
     def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
         """A tab was clicked."""
-        self.session.tab = message.tab
-        self.draw()
+        self.show_tab(message.tab)
 
     def on_resize(self) -> None:
         """Tables depend on the width."""

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from replay.listing import Listed, Triaged, read_store, triage
-from replay.run_list import RunList, standing, why_empty
+from replay.run_list import RunList, chosen_words, standing, table_title, why_empty
 from replay.runs import RunRow
+from replay.store_watch import StoreWatch
 from replay.tui.keys import RUNS_KEYS, bindings, shown_keys
 from replay.tui.screens.help import HelpScreen
-from replay.tui.widgets.bars import HeaderBar, HintBar
+from replay.tui.widgets.bars import HeaderBar, HintBar, NameBar
 from replay.tui.widgets.prompt import Ask, Prompt, opens_prompt
 from replay.tui.widgets.run_table import RunTable
 
 if TYPE_CHECKING:
     from cabtrace.diagnose.triage import Failure
+
+
+LOOK_S = 2.0
+_LIVE_S = 1.0
 
 
 class RunsScreen(Screen[None]):
@@ -70,9 +77,20 @@ class RunsScreen(Screen[None]):
             super().__init__()
             self.triaged = triaged
 
-    def __init__(self, store: Path) -> None:
+    class Looked(Message):
+        """The store was looked at again; `rows` are all of them, failed first, or None where nothing changed."""
+
+        def __init__(self, watch: StoreWatch, rows: Sequence[RunRow] | None) -> None:
+            super().__init__()
+            self.watch = watch
+            self.rows = rows
+
+    def __init__(self, store: Path, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
         super().__init__()
         self._store = store
+        self._wall_ns = wall_ns
+        self._watch: StoreWatch | None = None
+        self._looking = False
         self.list = RunList()
         self._known: Mapping[Path, Failure] = {}
         self._keep_filter = False
@@ -81,6 +99,7 @@ class RunsScreen(Screen[None]):
         """Header, table, keys."""
         yield HeaderBar()
         yield RunTable()
+        yield NameBar()
         yield HintBar(shown_keys(self.app, RUNS_KEYS))
         yield Prompt()
 
@@ -88,6 +107,8 @@ class RunsScreen(Screen[None]):
         """Reads the store after the first frame."""
         self._draw()
         self.call_after_refresh(self._read)
+        self.set_interval(LOOK_S, self.look_again)
+        self.set_interval(_LIVE_S, self._draw_live)
 
     # -- what takes time
 
@@ -99,10 +120,46 @@ class RunsScreen(Screen[None]):
 
     def on_runs_screen_read(self, message: Read) -> None:
         """Shows what was found; the chosen run stays chosen."""
-        self.list.take(message.listed.rows, reading=not message.listed.done)
+        self.list.take(message.listed.rows, reading=not message.listed.done, now_s=self._now_s())
+        self._watch = None
         if message.listed.done and self.list.failures is not None:
             self._diagnose(self.list.all, self._known)
         self._draw()
+
+    def look_again(self) -> None:
+        """What is new, and what became of live runs; not while nobody sees it."""
+        if not (self._looking or self.list.reading) and self.is_current:
+            self._looking = True
+            self._look(self._watch, self.list.all)
+
+    @work(thread=True, exclusive=True, group="look")
+    def _look(self, watch: StoreWatch | None, rows: Sequence[RunRow]) -> None:
+        worker = get_current_worker()
+        try:
+            watch = watch or StoreWatch(self._store, rows)
+            found = watch.look(lambda: worker.is_cancelled)
+        finally:
+            self._looking = False
+        self.post_message(self.Looked(watch, found))
+
+    def on_runs_screen_looked(self, message: Looked) -> None:
+        """Takes over what changed."""
+        if self.list.reading:
+            return
+        self._watch = message.watch
+        if message.rows is not None:
+            self.list.take(message.rows, now_s=self._now_s())
+            if self.list.failures is not None:
+                self._diagnose(self.list.all, self._known)
+            self._draw()
+
+    def _draw_live(self) -> None:
+        """Time goes on for what is being recorded."""
+        if self.list.live and self.is_current:
+            self._draw()
+
+    def _now_s(self) -> float:
+        return self._wall_ns() / 1e9
 
     @work(thread=True, exclusive=True, group="triage")
     def _diagnose(self, rows: Sequence[RunRow], known: Mapping[Path, Failure]) -> None:
@@ -121,7 +178,10 @@ class RunsScreen(Screen[None]):
 
     def _draw(self) -> None:
         self.query_one(HeaderBar).show_text("runs", standing(self.list))
-        self.query_one(RunTable).show(self.list, why_empty(self.list))
+        table, now_s = self.query_one(RunTable), self._now_s()
+        table.border_title = Content(table_title(self.list))
+        table.show(self.list, why_empty(self.list), now_s)
+        self.query_one(NameBar).show(chosen_words(self.list, now_s))
 
     # -- the filter
 
@@ -192,6 +252,18 @@ class RunsScreen(Screen[None]):
         self.list.toggle_failed()
         self._draw()
 
+    def action_sort(self) -> None:
+        """S."""
+        self.list.sort(self._now_s())
+        self._draw()
+
+    def action_back(self) -> None:
+        """Escape."""
+        if self.list.widen():
+            self._draw()
+        else:
+            self.say("This is the first screen: q quits.")
+
     def action_triage(self) -> None:
         """T: in groups by what went wrong, or as one list."""
         if self.list.failures is None:
@@ -234,6 +306,7 @@ class RunsScreen(Screen[None]):
 
     def action_reload(self) -> None:
         """R."""
+        self.list.reading = True
         self._read()
 
     def action_help(self) -> None:

@@ -40,6 +40,7 @@ class ToolScreen(Screen[None]):
     """The base of the replay screen. It has a `Prompt` and a `HintBar`."""
 
     session: Session
+    _last_query = ""
 
     class Searched(Message):
         """A search found more, or is done."""
@@ -65,6 +66,12 @@ class ToolScreen(Screen[None]):
         """A sentence in place of the keys."""
         self.session.notice = notice
         self.draw()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen is shown: what was said is no news any more when this one is seen again."""
+        self.session.notice = ""
+        for hints in self.query(HintBar):
+            hints.show("")
 
     # -- the prompt
 
@@ -103,15 +110,21 @@ class ToolScreen(Screen[None]):
 
     def action_search(self) -> None:
         """Slash."""
-        last = self.session.results.query if self.session.results else ""
-        self._ask(Ask.SEARCH, last, "enter searches, then enter ↓ next, ↑ previous, esc closes")
+        last, results = self._last_query, self.session.results
+        recall = f"↑ {last[:20]}{'…' * (len(last) > 20)}; " if last else ""
+        self._ask(Ask.SEARCH, "", f"{recall}enter searches, then enter ↓ next, ↑ previous, esc closes")
+        if last:
+            self.query_one(Prompt).offer(last, searched=results is not None and results.query == last)
 
     def _submit_search(self, query: str, *, again: bool) -> None:
         if not query:
+            self.session.end_search()
             self._close_prompt()
+            self.draw()
         elif again and self.session.results is not None:
             self.action_step_hit(1)
         else:
+            self._last_query = query
             self.query_one(Prompt).say("searching …")
             self._search(query)
 
@@ -169,7 +182,7 @@ class ToolScreen(Screen[None]):
 
     def action_go(self) -> None:
         """G."""
-        self._ask(Ask.GO, "", "12.3s  01:02.5  50%  #3 (call)  error  a span's id or name")
+        self._ask(Ask.GO, "", "12.3s  01:02.5  50%  #3 (call)  error  a span's id, name or words")
 
     def _go(self, text: str) -> None:
         if not text.strip():
@@ -210,7 +223,7 @@ class ToolScreen(Screen[None]):
     # -- out of the app
 
     def _panel_text(self) -> str:
-        return "\n".join(line.text.rstrip() for line in panel_lines(self.session, _PAPER_WIDTH))
+        return "\n".join(line.text.rstrip() for line in panel_lines(self.session, _PAPER_WIDTH, whole=True))
 
     def action_copy(self) -> None:
         """Y: the open panel as text."""

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from cabtrace.model.outcome import PROVISIONAL_NOTE
 from cabtrace.text import SafeText, safe
 from replay import display
-from replay.document import Piece, Tone, fit, words
+from replay.document import Piece, Tone, fit, fit_end, words
 from replay.tui.keys import Key
 from replay.tui.widgets.lines import Toned
 
@@ -30,26 +30,39 @@ def cell_title(header: RunHeader) -> SafeText:
 
 
 class HeaderBar(Toned):
-    """Name on the left; verdict, composite and warnings on the right, which always fit."""
+    """Name on the left; verdict, composite and warnings on the right.
+
+    Where there is little room the name's beginning goes, and what is told elsewhere; task, attempt and verdict stay.
+    """
 
     def __init__(self) -> None:
         super().__init__(id="header")
         self._title: SafeText = safe("")
         self._right: list[Piece] = []
         self._provisional: Piece | None = None
+        self._least = 0
+        self._spare: list[Piece] = []
 
-    def show_run(self, snapshot: Snapshot, waiting: Waiting | None = None) -> None:
-        """Draws a run's header; of a live one, what it hangs on."""
+    def show_run(self, snapshot: Snapshot, waiting: Waiting | None = None, behind: Piece | None = None) -> None:
+        """Draws a run's header; of a live one, what it hangs on, and how far the playhead is `behind`."""
         header = snapshot.header
         sign, tone = display.verdict(header, live=snapshot.live, aborted=snapshot.aborted)
         cause = f" {header.cause.value}" if header.cause and header.cause.value != "passed" else ""
         self._title = cell_title(header)
-        self._right = [(sign, tone), words(cause, Tone.DIM)]
+        self._least = cell_len(header.task.id[:400]) + len(f" #{header.attempt}") + 1
+        self._spare = [words(cause, Tone.DIM)]
+        self._right = [(sign, tone), *self._spare]
         if waiting is not None:
-            self._right += [words("  "), waiting.piece()]
+            hangs = [words("  "), waiting.piece()]
+            self._right += hangs
+            self._spare += hangs if behind else []
+        if behind is not None:
+            self._right += [words("  "), behind]
         self._mark(header.provisional)
         if header.scores:
-            self._right += [words("  composite ", Tone.DIM), words(header.composite_words, Tone.STRONG)]
+            label, value = words("  composite", Tone.DIM), words(f" {header.composite_words}", Tone.STRONG)
+            self._right += [label, value]
+            self._spare += [label, value]
         if snapshot.warnings:
             count = len(snapshot.warnings)
             self._right.append(words(f"  ! {count} warning{'s' * (count > 1)}", Tone.WARN))
@@ -70,7 +83,7 @@ class HeaderBar(Toned):
 
     def show_text(self, title: str, right: Sequence[Piece] = ()) -> None:
         """Draws any other title."""
-        self._title, self._right = safe(title, newlines=False), list(right)
+        self._title, self._right, self._least, self._spare = safe(title, newlines=False), list(right), 0, []
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -79,12 +92,38 @@ class HeaderBar(Toned):
         right = [*self._right, words(" ")]
         if width < _ROOMY:
             right = [words("  ! provisional", Tone.WARN) if piece is self._provisional else piece for piece in right]
-        taken = sum(cell_len(text) for text, _ in right)
-        name: list[Piece] = [words(" cabtrace  ", Tone.HEAD)] if width - taken >= 40 else [words(" ")]
-        room = width - taken - sum(cell_len(text) for text, _ in name) - 1
-        name.append((fit(self._title, room), Tone.STRONG))
-        space = width - taken - sum(cell_len(text) for text, _ in name)
-        return self.strip([*name, words(" " * max(space, 1)), *right], width)
+        for spare in self._spare:
+            if width - _cells(right) - 2 < self._least:
+                right = [piece for piece in right if piece is not spare]
+        taken = _cells(right)
+        name: list[Piece] = [words(" cabtrace  ", Tone.HEAD)] if width - taken - 12 >= max(self._least, 28) else [words(" ")]
+        name.append((fit_end(self._title, width - taken - _cells(name) - 1), Tone.STRONG))
+        return self.strip([*name, words(" " * max(width - taken - _cells(name), 1)), *right], width)
+
+
+class NameBar(Toned):
+    """The whole name of what is chosen. Where it has no room, dim words behind it go, and then its beginning."""
+
+    def __init__(self) -> None:
+        super().__init__(id="name")
+        self._pieces: list[Piece] = []
+
+    def show(self, pieces: Sequence[Piece]) -> None:
+        """Draws a name, and what is said behind it."""
+        self._pieces = list(pieces)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draws it."""
+        width = self.size.width
+        if not self._pieces:
+            return self.strip([], width)
+        (name, tone), *rest = self._pieces
+        room = width - 2 - _cells(rest)
+        if room < cell_len(name):
+            rest = [piece for piece in rest if piece[1] is not Tone.DIM]
+            room = width - 2 - _cells(rest)
+        return self.strip([words(" "), (fit_end(name, max(room, 20)), tone), *rest], width)
 
 
 class HintBar(Toned):
@@ -93,12 +132,12 @@ class HintBar(Toned):
     def __init__(self, keys: Sequence[Key]) -> None:
         super().__init__(id="hints")
         self._keys = keys
-        self._notice = ""
+        self._notice = self._first = ""
 
-    def show(self, notice: str) -> None:
-        """Shows a sentence instead of the keys; "" shows the keys again."""
-        if notice != self._notice:
-            self._notice = notice
+    def show(self, notice: str, first: str = "") -> None:
+        """Shows a sentence instead of the keys; "" shows the keys again, after `first` if that is any."""
+        if (notice, first) != (self._notice, self._first):
+            self._notice, self._first = notice, first
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -106,8 +145,9 @@ class HintBar(Toned):
         width = self.size.width
         if self._notice:
             return self.strip([words(" "), words(fit(self._notice, width - 2), Tone.WARN)], width)
-        pieces: list[Piece] = [words(" ")]
-        used = 1
+        first = f"{self._first}   " if self._first else ""
+        pieces: list[Piece] = [words(" "), words(first, Tone.NOW)]
+        used = 1 + cell_len(first)
         hinted = [key for key in self._keys if key.hint]
         # what one must never have to guess: why it ended so, help, quit
         kept = [*(key for key in hinted if key.id == "tab.why"), *hinted[-2:]]
@@ -124,10 +164,15 @@ class HintBar(Toned):
         return self.strip(pieces, width)
 
 
+def _cells(pieces: Sequence[Piece]) -> int:
+    return sum(cell_len(text) for text, _ in pieces)
+
+
 #: hints that stand for a pair of keys: what stands between them, and the other one
 _PAIRS = {
     "span.previous": ("", "span.next"),
     "time.back": ("", "time.forward"),
+    "time.nearer": ("", "time.farther"),
     "error.next": ("/", "error.previous"),
     "marker.previous": ("", "marker.next"),
     "speed.down": ("", "speed.up"),

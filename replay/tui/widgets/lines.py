@@ -20,7 +20,7 @@ class Toned(Widget):
     the style sheet whenever a screen is opened.
     """
 
-    _tones: Mapping[Tone, Style] = {}  # noqa: RUF012 - replaced, never changed
+    _tones: Mapping[Tone, Style] = {}
     _variables: Mapping[str, str] | None = None
 
     def tone(self, tone: Tone) -> Style:

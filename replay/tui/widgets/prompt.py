@@ -72,6 +72,7 @@ class Prompt(Toned, can_focus=True):
         self._text = ""
         self._submitted: str | None = None
         self._aside = ""
+        self._offered = "", False
         self.display = False
 
     @property
@@ -82,9 +83,14 @@ class Prompt(Toned, can_focus=True):
     def ask(self, ask: Ask, text: str = "", aside: str = "") -> None:
         """Opens with words to begin with; `aside` says what is expected."""
         self._ask, self._text, self._aside, self._submitted = ask, text[:_MOST_CHARS], aside, None
+        self._offered = "", False
         self.display = True
         self.screen.set_focus(self)  # now: the next key may be here already
         self.refresh()
+
+    def offer(self, text: str, *, searched: bool) -> None:
+        """Earlier words, which ↑ brings back as long as there are none; `searched`: enter on them is one more, not the first."""
+        self._offered = text, searched
 
     def say(self, aside: str) -> None:
         """Shows a sentence behind the words."""
@@ -106,6 +112,10 @@ class Prompt(Toned, can_focus=True):
             case "enter":
                 self.post_message(self.Submitted(self._ask, self._text, again=self._text == self._submitted))
                 self._submitted = self._text
+            case "up" if self._offered[0] and not self._text:
+                text, searched = self._offered
+                self._type(text)
+                self._submitted = self._text if searched else None
             case "shift+enter" | "up":
                 self.post_message(self.Stepped(self._ask, -1))
             case "down":

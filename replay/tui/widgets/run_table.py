@@ -13,8 +13,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from replay.document import Piece, Tone, fit, pad, words
+from replay.run_columns import COLUMNS, WALL, column_widths, fit_column, gap
 from replay.run_list import GroupRow, RunList
-from replay.runs import COLUMNS, RunRow, column_widths
+from replay.runs import RunRow, live_wall
 from replay.tui.widgets.lines import Toned
 
 
@@ -35,12 +36,13 @@ class RunTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         super().__init__(id="runs")
         self._list = RunList()
         self._empty = ""
+        self._now_s = 0.0
         self._widths: list[int] = []
         self._widths_of: tuple[int, Sequence[RunRow]] = 0, ()
 
-    def show(self, runs: RunList, empty: str) -> None:
-        """Draws the list as it is now; `empty` is said when there is nothing in it."""
-        self._list, self._empty = runs, empty
+    def show(self, runs: RunList, empty: str, now_s: float = 0.0) -> None:
+        """Draws the list as it is at that Unix time; `empty` is said when there is nothing in it."""
+        self._list, self._empty, self._now_s = runs, empty, now_s
         self.virtual_size = Size(0, len(runs.entries) + 1)
         height, top = self.scrollable_content_region.height - 1, round(self.scroll_offset.y)
         if height > 0 and not top <= runs.chosen < top + height:
@@ -64,10 +66,10 @@ class RunTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         """The titles stay; rows pass below them."""
         width = self.scrollable_content_region.width
         base = self.rich_style
-        widths = self._columns(width - 4)
+        widths, space = self._columns(width - 4), " " * gap(width - 4)
         if y == 0:
             titles = [
-                words(pad(fit(c.title, w), w, right=c.right) + "  ", Tone.KEY) for c, w in zip(COLUMNS, widths, strict=True) if w
+                words(pad(fit(c.title, w), w, right=c.right) + space, Tone.KEY) for c, w in zip(COLUMNS, widths, strict=True) if w
             ]
             return self.strip([words("   "), *titles], width, base)
         entries, chosen = self._list.entries, self._list.chosen
@@ -82,7 +84,7 @@ class RunTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         entry = entries[place]
         if isinstance(entry, GroupRow):
             return self.strip([lead, *_group(entry, width - 1)], width, base)
-        return self.strip([lead, self._mark(entry), *_cells(entry, widths)], width, base)
+        return self.strip([lead, self._mark(entry), *_cells(entry, widths, space, self._now_s)], width, base)
 
     def _mark(self, row: RunRow) -> Piece:
         """Which of two runs to compare it is."""
@@ -97,16 +99,17 @@ def _group(group: GroupRow, width: int) -> list[Piece]:
     return [
         words("▸ " if group.folded else "▾ ", Tone.DIM),
         words(count, Tone.STRONG),
-        words(group.rule.replace("_", " "), Tone.HEAD),
+        words(group.rule, Tone.HEAD),
         (signature, Tone.TEXT),
     ]
 
 
-def _cells(row: RunRow, widths: Sequence[int]) -> Iterator[Piece]:
+def _cells(row: RunRow, widths: Sequence[int], space: str, now_s: float) -> Iterator[Piece]:
     if row.error:
         yield from (words("! unreadable  ", Tone.WARN), words(row.error, Tone.DIM))
         return
-    for (text, tone), column, w in zip(row.cells, COLUMNS, widths, strict=True):
+    for place, ((text, tone), column, w) in enumerate(zip(row.cells, COLUMNS, widths, strict=True)):
         if w:
-            yield pad(fit(text, w), w, right=column.right), tone
-            yield words("  ")
+            shown = live_wall(row, now_s) if row.live and place == WALL else text
+            yield pad(fit_column(shown, place, w), w, right=column.right), tone
+            yield words(space)

@@ -77,7 +77,7 @@ class StepTable(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         if row == session.row:
             base += self.get_component_rich_style("tree--selected", partial=True)
         pair = session.pairs[row]
-        tone = Tone.DIM if pair.match is Match.SAME and row != session.row else Tone.TEXT
+        tone = Tone.DIM if pair.match in (Match.SAME, Match.ALIKE) and row != session.row else Tone.TEXT
         return self.strip(
             [
                 words("▸ " if row == session.row else "  ", Tone.NOW),
