@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replay.timeline import Row
 
 UNKNOWN = "unknown"
+_USUAL_ENDS: Final = frozenset(("stop", "end_turn", "tool_calls", "tool-calls", "tool_use"))  # of a model call, by API
 VERDICTS: Final[dict[str, tuple[str, Tone]]] = {
     Verdict.PASSED: ("✓ PASS", Tone.GOOD),
     Verdict.FAILED: ("✗ FAIL", Tone.BAD),
@@ -214,12 +215,12 @@ def detail(span: SpanRecord) -> SafeText:
 
 
 def spent(span: SpanRecord) -> SafeText:
-    """Of a model call tokens in and out, as far as they are known, and why it ended: `1,204→86 tool_calls`."""
+    """Of a model call tokens in and out, as far as they are known, and why it ended where that is unusual: `1,204→86 length`."""
     tokens = span.integer(sc.GEN_AI_INPUT_TOKENS), span.integer(sc.GEN_AI_OUTPUT_TOKENS)
     amount = "→".join("?" if number is None else f"{number:,}" for number in tokens) if any(n is not None for n in tokens) else ""
     reasons = span.attributes.get(sc.GEN_AI_FINISH_REASONS)
     ended = " ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else ""
-    return safe(f"{amount} {ended}".strip(), max_chars=80, newlines=False)
+    return safe(f"{amount} {'' if ended.casefold() in _USUAL_ENDS else ended}".strip(), max_chars=80, newlines=False)
 
 
 def state_words(span: SpanRecord) -> tuple[SafeText, Tone]:

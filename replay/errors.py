@@ -29,7 +29,7 @@ _HARNESS: Final = frozenset(
 def error_rows(facts: OrderedFacts, forest: Forest) -> array[int]:
     """Rows of model calls, tool calls and tests that failed, and of the harness where nothing such below it did.
 
-    An agent's own inner spans often fail as a matter of course (a file that need not be there); they count where nothing else does.
+    An agent's own inner spans often fail as a matter of course (a file that need not be there): they count where no other does.
     """
     work, inner = array("i"), array("i")
     for row in range(len(forest.span) - 1, -1, -1):  # from the last, so that what is below a row is known

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from cabtrace.protocols import Run
 from replay.document import Line, Piece, Tone
 from replay.search import QUERY_CHARS, Hit, Results, excerpt
+
+if TYPE_CHECKING:
+    from cabtrace.protocols import Run
 
 Span = tuple[int, int]  # characters: the first, and the one after the last
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cabtrace.errors import NotARunError
 from replay.loading import Progress
-from replay.places import Found, Place, resolve
 from replay.run import ReplayRun
+
+if TYPE_CHECKING:
+    from replay.places import Found, Place
 
 _SOON_S: Final = 0.1
 
@@ -36,7 +38,11 @@ def open_run(path: Path, place: Place | None, *, progress: Progress = lambda sha
         run = ReplayRun(path, progress=progress)
     except OSError as error:
         raise NotARunError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return OpenedRun(run, None if place is None else resolve(place, run.snapshot.timeline, run.snapshot.calls))
+    if place is None:
+        return OpenedRun(run, None)
+    from replay.places import resolve
+
+    return OpenedRun(run, resolve(place, run.snapshot.timeline, run.snapshot.calls))
 
 
 def open_soon(path: Path, place: Place | None) -> OpenedRun | None:

@@ -12,9 +12,8 @@ from itertools import chain
 from typing import Protocol
 
 from cabtrace.model.span import SpanRecord
-from cabtrace.store.line_filter import LineFilter, line_filter
 from replay import display
-from replay.span_list import SpanList
+from replay.candidates import spans_with
 from replay.timeline import Timeline
 
 MOST_HITS = 10_000
@@ -136,10 +135,8 @@ def searching(
     hits: list[Hit] = []
     more, told_ns = False, now_ns()
     if query:
-        words = line_filter(query[:QUERY_CHARS])
-        for hit in chain(
-            _in_spans(needle, timeline, words, stop), _in_texts(needle, said), _on_screen(query[:QUERY_CHARS], screen)
-        ):
+        asked = query[:QUERY_CHARS]
+        for hit in chain(_in_spans(needle, timeline, asked, stop), _in_texts(needle, said), _on_screen(asked, screen)):
             if len(hits) >= most or stop():
                 more = True
                 break
@@ -155,9 +152,8 @@ def _in_order(hits: list[Hit]) -> tuple[Hit, ...]:
     return tuple(sorted(hits, key=lambda hit: hit.offset_ns))
 
 
-def _in_spans(needle: re.Pattern[str], timeline: Timeline, words: LineFilter, stop: Callable[[], bool]) -> Iterator[Hit]:
-    spans = timeline.spans
-    for place, span in spans.with_words(words, stop) if isinstance(spans, SpanList) else enumerate(spans):
+def _in_spans(needle: re.Pattern[str], timeline: Timeline, query: str, stop: Callable[[], bool]) -> Iterator[Hit]:
+    for place, span in spans_with(timeline.spans, query, stop):
         for where, text, at_ns in _span_texts(span):
             if match := needle.search(text):
                 row = timeline.row_of(place)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from replay.finding import Span
-from replay.screen import Screen
+if TYPE_CHECKING:
+    from replay.finding import Span
+    from replay.screen import Screen
 
 _STEP = 8  # columns, so that a line that is being written does not move with each letter
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from cabtrace.store import cast_index, layout
-from replay import screen
+from replay import screen, tapes
 from replay.run import ReplayRun
 from replay.screen import TerminalTape
 from replay.sources import on_screen
 from replay.tapes import index_tape
-from replay.tui.screens import playback
 from replay.tui.widgets.terminal_pane import TerminalPane
 from tests.support.casts import write_cast
 from tests.support.pilot import Driver, drive
@@ -59,7 +58,7 @@ def test_while_it_is_read_the_part_that_is_known_is_shown(run: Path, monkeypatch
         yield tape.share
 
     monkeypatch.setattr(screen, "_NEAR_BYTES", 40_000)
-    monkeypatch.setattr(playback, "index_tape", a_little)
+    monkeypatch.setattr(tapes, "index_tape", a_little)
 
     async def look(driver: Driver) -> tuple[str, str]:
         start = driver.text()

@@ -13,7 +13,6 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from replay.session import STEP_NS
-from replay.tapes import index_tape
 
 if TYPE_CHECKING:
     from replay.clock import ReplayClock
@@ -72,6 +71,8 @@ class PlaybackScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="terminal")
     def load_tapes(self, runs: Iterable[ReplayRun]) -> None:
         """Reads recordings one after the other, and says so whenever more of one can be shown."""
+        from replay.tapes import index_tape
+
         worker = get_current_worker()
         for place, run in enumerate(runs):
             tape, note = run.tape()
@@ -80,10 +81,11 @@ class PlaybackScreen(Screen[None]):
                     return
                 self.post_message(self.TapeReady(place, tape, note))
 
-    def copy(self, text: str, what: str) -> None:
-        """Puts text on the clipboard, as much of it as terminals take, and says so."""
+    def copy(self, text: str, what: str, *, all_of_it: str = "") -> None:
+        """Puts text on the clipboard, as much of it as terminals take, and says so; `all_of_it`: where the rest is."""
         self.app.copy_to_clipboard(text[:COPY_CHARS])
         cut = f" of {len(text):,}, as many as terminals take" if len(text) > COPY_CHARS else ""
+        cut += f"; {all_of_it}" if cut and all_of_it else ""
         self.say(f"Copied {what}, {min(len(text), COPY_CHARS):,} characters{cut}.")
 
     # -- keys

@@ -14,9 +14,7 @@ from textual.message import Message
 
 from replay import display
 from replay.panels.choose import panel_lines
-from replay.places import Found
 from replay.run import ReplayRun, Snapshot
-from replay.screen import TerminalTape
 from replay.session import Session, Tab
 from replay.tui.keys import DIGIT_KEYS, DIGITS, PANE_KEYS, PROMPT_KEYS, REPLAY_KEYS, bindings, shown_keys
 from replay.tui.screens.help import HelpScreen
@@ -35,18 +33,19 @@ from replay.waiting import behind, waiting_on
 
 if TYPE_CHECKING:
     from cabtrace.diagnose.finding import Diagnosis
+    from replay.places import Found
+    from replay.screen import TerminalTape
 
 POLL_S = 0.5
 _PANES = {"terminal": "terminal", "document": "panel"}
 
 
-class ReplayScreen(ToolScreen, PlaybackScreen, OnePaneScreen):
+class ReplayScreen(ToolScreen, OnePaneScreen):
     """One run, which may still be growing."""
 
     KEYS = REPLAY_KEYS
     BINDINGS: ClassVar[list[BindingType]] = bindings(REPLAY_KEYS, DIGIT_KEYS)
     AUTO_FOCUS = "#spans"
-    session: Session
 
     class Diagnosed(Message):
         """The rules have been asked."""

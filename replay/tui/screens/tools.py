@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import SuspendNotSupported
 from textual.message import Message
-from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from cabtrace.errors import CabtraceError
 from replay import display
 from replay.panels.choose import panel_lines
-from replay.places import parse_anywhere, resolve
-from replay.search import Results, searching
 from replay.session import Session
-from replay.sources import LateScreen, spoken
 from replay.timeline import Timeline
+from replay.tui.screens.playback import PlaybackScreen
 from replay.tui.widgets.bars import HintBar
 from replay.tui.widgets.prompt import Ask, Prompt, opens_prompt
 
 if TYPE_CHECKING:
     from replay.path import PathOverlay
     from replay.run import Snapshot
+    from replay.search import Results
 
-_COPY_CHARS = 74_000  # what most terminals take at once, in base64
 _PAPER_WIDTH = 120
 _PAGER = "less"
 _EDITOR = "vi"
 
 
-class ToolScreen(Screen[None]):
+class ToolScreen(PlaybackScreen):
     """The base of the replay screen. It has a `Prompt` and a `HintBar`."""
 
     session: Session
@@ -57,15 +51,6 @@ class ToolScreen(Screen[None]):
             super().__init__()
             self.timeline = timeline
             self.path = path
-
-    def draw(self) -> None:
-        """Shows the session as it is now."""
-        raise NotImplementedError
-
-    def say(self, notice: str) -> None:
-        """A sentence in place of the keys."""
-        self.session.notice = notice
-        self.draw()
 
     def on_screen_suspend(self) -> None:
         """Another screen is shown: what was said is no news any more when this one is seen again."""
@@ -130,6 +115,9 @@ class ToolScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="search")
     def _search(self, query: str) -> None:
+        from replay.search import searching
+        from replay.sources import LateScreen, spoken
+
         run, snapshot, worker = self.session.run, self.session.snapshot, get_current_worker()
 
         def stop() -> bool:
@@ -188,6 +176,8 @@ class ToolScreen(Screen[None]):
         if not text.strip():
             self._close_prompt()
             return
+        from replay.places import parse_anywhere, resolve
+
         snapshot = self.session.snapshot
         try:
             found = resolve(parse_anywhere(text), snapshot.timeline, snapshot.calls)
@@ -227,19 +217,15 @@ class ToolScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Y: the open panel as text."""
-        text = self._panel_text()
-        cut = len(text) > _COPY_CHARS
-        self.app.copy_to_clipboard(text[:_COPY_CHARS])
-        note = f" of {len(text):,}, as many as terminals take; o opens all of it" if cut else ""
-        self.session.notice = f"Copied the {self.session.tab} panel, {min(len(text), _COPY_CHARS):,} characters{note}."
-        self.draw()
+        self.copy(self._panel_text(), f"the {self.session.tab} panel", all_of_it="o opens all of it")
 
     def action_copy_link(self) -> None:
         """Shift and Y: the command that opens this moment."""
+        import shlex
+
         link = shlex.join(["cabtrace", "replay", str(self.session.run.path), "--at", display.at_words(self.session.position_ns)])
         self.app.copy_to_clipboard(link)
-        self.session.notice = f"Copied {link}"
-        self.draw()
+        self.say(f"Copied {link}")
 
     def action_pager(self) -> None:
         """O: the open panel in the user's pager."""
@@ -250,6 +236,8 @@ class ToolScreen(Screen[None]):
         self._open_with(os.environ.get("VISUAL") or os.environ.get("EDITOR") or _EDITOR, "editor")
 
     def _open_with(self, program: str, what: str) -> None:
+        import tempfile
+
         self.session.clock.pause()
         with tempfile.TemporaryDirectory(prefix="cabtrace-") as folder:
             path = Path(folder) / f"{self.session.tab.value.lower()}.txt"
@@ -258,6 +246,9 @@ class ToolScreen(Screen[None]):
         self.draw()
 
     def _hand_to(self, program: str, what: str, path: Path) -> str:
+        import shlex
+        import subprocess
+
         try:
             argv = [*shlex.split(program), str(path)]
             with self.app.suspend():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from rich.color import Color
@@ -16,14 +16,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
-from cabtrace.protocols import Run
 from cabtrace.text import safe
 from replay.document import Piece, Tone, words
 from replay.engine_answers import EngineBusyError
 from replay.finding import Sought, mark_runs, row_of
-from replay.screen import Screen, TerminalTape, UnknownScreenError
 from replay.sight import Sight, sight
 from replay.tui.widgets.lines import Toned
+
+if TYPE_CHECKING:
+    from cabtrace.protocols import Run
+    from replay.screen import Screen, TerminalTape
 
 _PATIENCE_S: Final = 2.0  # a screen takes some milliseconds; a key waits no longer than this even where nothing is well
 _LITTLE_PATIENCE_S: Final = 0.05  # once that was in vain
@@ -48,7 +50,7 @@ class TerminalPane(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__(id="terminal")
         self._screen: Screen | None = None
-        self._styles: dict[Run, Style] = {}
+        self._styles: dict[tuple[object, ...], Style] = {}
         self._note: list[Piece] = [words("  opening the recording …", Tone.DIM)]
         self._title = "Terminal"
         self.border_title = Content(self._title)
@@ -61,6 +63,8 @@ class TerminalPane(ScrollView, Toned, can_focus=True, inherit_bindings=False):
 
     def show_tape(self, tape: TerminalTape, offset_ns: int, *, name: str, note: str) -> None:
         """Draws what a recording showed at an instant, or says why not. `note` is said of all of it."""
+        from replay.screen import UnknownScreenError
+
         patience_s = _PATIENCE_S if self._waiting is None else _LITTLE_PATIENCE_S
         if self._waiting is not None:
             self._waiting.stop()
@@ -209,7 +213,7 @@ class TerminalPane(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         return [Segment(run.text, base + self._style(run) + (marked if found else _NO_STYLE)) for run, found in parts]
 
     def _style(self, run: Run) -> Style:
-        key = Run("", run.foreground, run.background, run.bold, run.dim, run.italic, run.underline, run.reverse, run.strike)
+        key = (run.foreground, run.background, run.bold, run.dim, run.italic, run.underline, run.reverse, run.strike)
         style = self._styles.get(key)
         if style is None:
             if len(self._styles) > 4096:
