@@ -19,6 +19,7 @@ QUICK = {
     "diagnose": ["--spans", "5000", "--cells", "20"],
     "export": ["--count", "2000", "--file-spans", "20001", "--many", "20000"],
     "first_frame": ["--runs", "3"],
+    "import_otlp": ["--spans", "4001", "--many", "20001"],
     "proxy_latency": ["--calls", "100", "--streams", "20", "--chunks", "200", "--gib", "0.05"],
     "replay_peers": ["--steps", "1000", "--cast-mb", "5", "--live-steps", "1000", "--presses", "20", "--openings", "1"],
     "replay_scale": ["--turns", "500", "--presses", "20", "--terminal-mb", "2"],

@@ -39,6 +39,7 @@ class SpanLoader:
         self._live = False
         self._seen: tuple[object, ...] = ()
         self._keeps = True
+        self.heard_ns: int | None = None  # the last that a live run told of itself, Unix time
 
     def refresh(self, *, live: bool) -> bool:
         """Reads what was appended; True if a timeline would be another one now. Raises OSError where a file cannot be read."""
@@ -72,10 +73,11 @@ class SpanLoader:
         records, reading = scan.records(), tuple(scan.warnings())
         facts = scan.facts(records, last=not live)
         self._scan = scan if live else None
+        self.heard_ns = heard_ns = _until(facts, wall_ns, terminal_ns)
         columns, summary = build_columns(
             facts,
             since_ns=wall_ns if wall_ns > 0 else None,
-            until_ns=max(_until(facts, wall_ns, terminal_ns), now_ns if live else 0),
+            until_ns=max(heard_ns, now_ns if live else 0),
             progress=lambda share: progress(_SCAN_SHARE + share * (1 - _SCAN_SHARE)),
         )
         summary = replace(summary, reading=reading)

@@ -32,7 +32,10 @@ _QUIET_REST = 50  # likewise, where only time has passed
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of a run at one moment of recording. `warnings` are sentences as recorded, hence hostile."""
+    """What is known of a run at one moment of recording. `warnings` are sentences as recorded, hence hostile.
+
+    `heard_ns`: when a live run last told anything (Unix); its timeline goes on until now.
+    """
 
     header: RunHeader
     timeline: Timeline
@@ -40,6 +43,7 @@ class Snapshot:
     warnings: tuple[str, ...]
     live: bool
     aborted: bool
+    heard_ns: int | None = None
 
     def call_offset_ns(self, call: ModelCall) -> int:
         """Start of a call on the timeline's axis."""
@@ -192,4 +196,5 @@ class ReplayRun:
             warnings=(*view.warnings(), *timeline.summary.reading, *timeline.warnings),
             live=live,
             aborted=view.aborted,
+            heard_ns=self._spans.heard_ns if live else None,
         )

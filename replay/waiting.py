@@ -45,7 +45,8 @@ def waiting_on(snapshot: Snapshot, now_ns: int) -> Waiting | None:
     asked = calls[-1] if len(calls) else None
     tools = asked is not None and any("tool" in reason for reason in asked.finish_reasons)
     what = f"tools of chat #{asked.index}: nothing" if asked is not None and tools else "nothing"
-    return _worth_saying(f"{what} heard", now_ns - timeline.end_ns, _QUIET_NS)
+    heard_ns = timeline.end_ns if snapshot.heard_ns is None else snapshot.heard_ns
+    return _worth_saying(f"{what} heard", now_ns - heard_ns, _QUIET_NS)
 
 
 def behind(snapshot: Snapshot, clock: ReplayClock) -> Piece | None:

@@ -15,6 +15,7 @@ from cabtrace.importers.pieces import UnreadableError
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _PEEK_BYTES = 64 * 1024
+_BROKEN = (OSError, EOFError, zlib.error)
 
 
 class BoundedReader:
@@ -28,18 +29,26 @@ class BoundedReader:
 
     def peek(self) -> bytes:
         """What comes next, without taking it."""
-        with self._reading():
+        try:
             return self._inner.peek(_PEEK_BYTES)
+        except _BROKEN as error:
+            raise self._unreadable(error) from error
 
     def line(self, most_bytes: int) -> bytes:
         """One line with its newline, at most so long; b"" at the end."""
-        with self._reading():
-            return self._count(self._inner.readline(most_bytes))
+        try:
+            data = self._inner.readline(most_bytes)
+        except _BROKEN as error:
+            raise self._unreadable(error) from error
+        return self._count(data)
 
     def read(self, most_bytes: int) -> bytes:
         """So many bytes, or what is left."""
-        with self._reading():
-            return self._count(self._inner.read(most_bytes))
+        try:
+            data = self._inner.read(most_bytes)
+        except _BROKEN as error:
+            raise self._unreadable(error) from error
+        return self._count(data)
 
     def _count(self, data: bytes) -> bytes:
         self._taken += len(data)
@@ -47,14 +56,10 @@ class BoundedReader:
             raise UnreadableError(f"{self.name} holds more than {self._most:,} bytes.", hint="Split it, one trace a file.")
         return data
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise UnreadableError(f"{self.name} is broken gzip: {error}.") from error
-        except OSError as error:
-            raise UnreadableError(f"{self.name} cannot be read: {error.strerror or error}.") from error
+    def _unreadable(self, error: Exception) -> UnreadableError:
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+            return UnreadableError(f"{self.name} cannot be read: {error.strerror or error}.")
+        return UnreadableError(f"{self.name} is broken gzip: {error}.")
 
 
 @contextmanager

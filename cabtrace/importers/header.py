@@ -17,6 +17,8 @@ from cabtrace.store.clock import iso_utc
 
 UNKNOWN: Final = "unknown"
 _NOT_APPLICABLE: Final = "n/a"  # `AxisResult.label`
+_TOKENS: Final = "tokens"
+_NO_INPUTS: Final = "what the scores were worked out from; tokens were added up from the model calls"
 _LAST_NS: Final = 2**63 - 1
 _ID_DIGITS: Final = 16
 _PART_CHARS: Final = 300
@@ -67,7 +69,7 @@ def header_of(survey: Survey, cell: CellId, attempt: int, run_id: str) -> RunHea
         timed_out=bool(container and container.attributes.get(sc.TIMED_OUT) is True),
         verifier_exit_code=verifier.integer(sc.EXIT_CODE) if verifier else None,
         provisional=bool(root and root.attributes.get(sc.PROVISIONAL)),
-        scores={axis: _score(value, label) for axis, (value, label) in survey.scores.items()},
+        scores=_scores(survey),
     )
 
 
@@ -101,6 +103,7 @@ def missing(survey: Survey, bodies: int) -> tuple[str, ...]:
         (survey.untimed, "{:,} spans have no start time"),
     )
     found = [_NEVER_IN_A_TRACE] if survey.ours else []
+    found += [_NO_INPUTS] if survey.scores else []
     found += [words.format(count) for count, words in counts if count > 0]
     if survey.timeshift_ns:
         found.append(f"times had been shifted by {survey.timeshift_ns / 1e9:,.3f} s, which was undone")
@@ -173,9 +176,15 @@ def _seconds(adapter: SpanRecord | None) -> float | None:
     return value if value is not None and 0 <= value <= LONGEST_S else None
 
 
-def _score(value: float | None, label: str) -> dict[str, Any]:
-    values = {"not_applicable": True} if label == _NOT_APPLICABLE else {}
-    return {"version": "", "value": value, "label": label, "values": values, "inputs": {}}
+def _scores(survey: Survey) -> dict[str, Any]:
+    """Each axis as its span has it; tokens are also added up, as lists of runs show the sum and not the score."""
+    found = {}
+    for axis, (value, label) in survey.scores.items():
+        values: dict[str, Any] = {"not_applicable": True} if label == _NOT_APPLICABLE else {}
+        if axis == _TOKENS and not survey.repeated:  # of a span that came twice the last counts, which is not known yet
+            values |= survey.tokens.values()
+        found[axis] = {"version": "", "value": value, "label": label, "values": values, "inputs": {}}
+    return found
 
 
 def _text(attributes: Mapping[str, Any], key: str) -> str:

@@ -31,6 +31,7 @@ SWEEP: Final = "imported"
 MOST_SPANS: Final = 5_000_000
 MOST_TRACES: Final = 256
 _BATCH_BYTES: Final = 1024 * 1024
+_TOLD_EVERY: Final = 256
 Progress = Callable[[int, int], None]
 
 
@@ -105,12 +106,14 @@ def _nothing(source: Source, found: _Found, trace_id: str) -> UsageError:
 
 def _write(source: Source, runs: Mapping[str, _Run], redactor: Redactor, progress: Progress | None) -> None:
     done, total = 0, sum(run.survey.spans for run in runs.values())
+    due = 0
     cleaner = RecordCleaner(redactor)
     for piece in source.pieces():
         cleaner.begin_batch()
         done += _write_piece(piece, runs, cleaner)
-        if progress is not None:
+        if progress is not None and done >= due:
             progress(done, total)
+            due = done + _TOLD_EVERY
     for run in runs.values():
         run.flush()
 

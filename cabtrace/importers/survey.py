@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cabtrace.importers.genai import kind_of, operation, own_kind, recognised
+from cabtrace.importers.tokens import TokenCount
 from cabtrace.model import semconv as sc
 from cabtrace.model.span import SpanRecord
 
@@ -60,6 +61,7 @@ class Survey:
     root: SpanRecord | None = None
     kept: dict[str, SpanRecord] = field(default_factory=dict)
     scores: dict[str, tuple[float | None, str]] = field(default_factory=dict)
+    tokens: TokenCount = field(default_factory=TokenCount)  # of our own spans
     ours: int = 0
     by_us: Told = field(default_factory=Told)
     by_others: Told = field(default_factory=Told)
@@ -97,10 +99,12 @@ class Survey:
             self.kept.setdefault(own, span)
         if span.parent_id is None and (self.root is None or span.start_ns < self.root.start_ns):
             self.root = span
-        (self.by_us if own else self.by_others).add(span, kind_of(span))
+        (self.by_us if own else self.by_others).add(span, own or kind_of(span))
         _count(self.agents, span.text(sc.GEN_AI_AGENT))
         _count(self.services, _text(span.resource.get(sc.SERVICE_NAME)))
         self._losses(span)
+        if own == sc.SpanKind.MODEL_CALL:
+            self.tokens.add(span)
         if own == sc.SpanKind.SCORE:
             self._score(span)
 

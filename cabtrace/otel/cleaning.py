@@ -27,12 +27,12 @@ class RecordCleaner:
 
     def span(self, span: SpanRecord) -> SpanRecord:
         """The same span, every string and key in it redacted; the same object where there is nothing to hide."""
-        resource = self._resource(span.resource)
-        if resource is span.resource and self._redactor.harmless(
+        if self._redactor.harmless(
             span.name, span.status_message, span.trace_state, span.scope, span.scope_version, span.attributes,
             *(e.name for e in span.events), *(e.attributes for e in span.events), *(x.attributes for x in span.links),
         ):  # fmt: skip
-            return span
+            resource = self._resource(span.resource)
+            return span if resource is span.resource else replace(span, resource=resource)
         text, value = self._redactor.text, self._redactor.value
         return replace(
             span,
@@ -44,7 +44,7 @@ class RecordCleaner:
             attributes=value(span.attributes),
             events=tuple(replace(e, name=text(e.name), attributes=value(e.attributes)) for e in span.events),
             links=tuple(replace(x, attributes=value(x.attributes)) for x in span.links),
-            resource=resource,
+            resource=self._resource(span.resource),
         )
 
     def log(self, log: LogRecord) -> LogRecord:

@@ -21,14 +21,19 @@ class Harmless:
     """For one set of known values. Remembers which keys are harmless, up to a number of them."""
 
     def __init__(self, clean: Callable[[str], bool]) -> None:
-        """`clean` tells of a text whether there is certainly nothing to hide, and of no text that holds a dirty one that it is."""
+        """`clean` tells whether there is certainly nothing to hide in a text; of none that holds a dirty one may it say so."""
         self._clean = clean
         self._keys: set[str] = set()
 
     def all(self, *values: Any) -> bool:  # JSON-like data
         """Whether redacting these values certainly changes and counts nothing."""
         texts: list[str] = []
-        return all(self._gather(value, texts, 0) for value in values) and self._clean(_BETWEEN.join(texts))
+        for value in values:
+            if type(value) is str:
+                texts.append(value)
+            elif not self._gather(value, texts, 0):
+                return False
+        return self._clean(_BETWEEN.join(texts))
 
     def _gather(self, value: Any, texts: list[str], depth: int) -> bool:  # JSON-like data
         if isinstance(value, str):

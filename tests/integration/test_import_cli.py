@@ -71,6 +71,9 @@ def test_a_file_comes_back_as_the_same_spans(sample: RunView) -> None:
     assert (run.header.verdict, run.header.cause) == (sample.header.verdict, sample.header.cause)
     assert run.header.cause_detail == "2 of 5 tests failed"
     assert {a: s["value"] for a, s in run.header.scores.items()} == {a: s["value"] for a, s in sample.header.scores.items()}
+    counted, before = (r.header.scores["tokens"]["values"]["total_tokens"] for r in (run, sample))
+    assert counted == before == sum(c.usage.total or 0 for c in sample.calls())
+    assert "tokens were added up" in " ".join(made["imported"]["missing"])
     assert (run.header.trace_id, run.header.exit_code, run.header.timeout_s) == (TRACE_ID, 0, 600.0)
     assert run.header.run_id != sample.header.run_id
     assert run.header.imported is not None

@@ -106,7 +106,7 @@ def test_a_tool_that_hangs_is_a_silence(cells: Cells):
 def test_it_can_be_stopped_and_its_records_are_finished(cells: Cells):
     with watching(cells, "sleep 90", says(DONE)) as app:
         app.wait_for(b"LIVE", PATIENCE_S)
-        app.settle(0.5)
+        app.settle(0.1)  # a live run's time goes on twice a second
         app.send(b"q", quiet_s=0.1)
         app.wait_for(b"still running")
         app.send(b"s")

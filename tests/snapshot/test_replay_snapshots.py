@@ -81,6 +81,14 @@ class TestTools:
         keys = ("down", "down", "down", "enter", "greater_than_sign", "i")
         assert snap_compare(app(tmp_path, run), terminal_size=size, run_before=scripted(*keys))
 
+    def test_time_zoomed(self, snap_compare: Compare, tmp_path: Path, size: Size):
+        run = build_sample_run(tmp_path)
+        assert snap_compare(app(tmp_path, run), terminal_size=size, run_before=scripted("n", "plus", "plus", "down", "down"))
+
+    def test_steps_only(self, snap_compare: Compare, tmp_path: Path, size: Size):
+        run = build_sample_run(tmp_path)
+        assert snap_compare(app(tmp_path, run), terminal_size=size, run_before=scripted("5", "S", "right"))
+
     @pytest.mark.parametrize("tabs", [0, 1, 2], ids=["spans", "terminal", "panel"])
     def test_help(self, snap_compare: Compare, tmp_path: Path, tabs: int, size: Size):
         run = build_sample_run(tmp_path)

@@ -21,7 +21,7 @@ from replay.panels.scores import scores_panel
 from replay.panels.span import span_panel
 from replay.panels.why import why_panel
 from replay.run import ReplayRun
-from replay.run_columns import COLUMNS, column_widths
+from replay.run_columns import COLUMNS, column_widths, gap
 from replay.story import tell
 from replay.waterfall import bar, column
 from tests.support.sample_run import build_sample_run
@@ -261,7 +261,7 @@ def test_run_rows_put_failed_runs_first_and_fit_any_width(tmp_path: Path):
     assert [row.cells[0][0] if row.cells else "unreadable" for row in rows] == ["✗ FAIL", "unreadable", "✓ PASS"]
     for width in (20, 40, 80, 120, 200):
         widths = column_widths(rows, width)
-        assert sum(w + 2 for w in widths if w) <= max(width, 13)
+        assert sum(w + gap(width) for w in widths if w) <= max(width, 13)
     assert [c.title for c, w in zip(COLUMNS, column_widths(rows, 200), strict=True) if not w] == ["sweep"]
 
 

@@ -133,13 +133,20 @@ def test_crumbs_are_the_nearest_that_have_room(width: int, shown: str):
 
 
 def test_a_row_says_what_it_hides_and_what_a_call_took():
-    call = {sc.GEN_AI_INPUT_TOKENS: 1204, sc.GEN_AI_OUTPUT_TOKENS: 86, sc.GEN_AI_FINISH_REASONS: ("tool_calls",), sc.CALL_INDEX: 3}
+    call = {
+        sc.GEN_AI_INPUT_TOKENS: 1204,
+        sc.GEN_AI_OUTPUT_TOKENS: 86,
+        sc.GEN_AI_FINISH_REASONS: ("tool_calls",),
+        sc.CALL_INDEX: 3,
+    }
+    cut = {sc.GEN_AI_OUTPUT_TOKENS: 5, sc.GEN_AI_FINISH_REASONS: ("length",)}
     timeline = Timeline(
         [
             span("cell", 0, 100, kind="cell"),
             span("load", 2, 50, parent="cell"),
             *(span(f"read{i}", 3 + i, 4 + i, parent="load", name="stat") for i in range(12)),
             span("call", 60, 70, parent="cell", kind="model_call", name="chat vendor/m", **call),
+            span("cut", 80, 90, parent="cell", kind="model_call", name="chat", **cut),
         ]
     )
 
@@ -151,10 +158,11 @@ def test_a_row_says_what_it_hides_and_what_a_call_took():
     assert text("load", closed=True) == "▸ load +12"
     assert text("load", closed=True, width=7) == "▸ … +12"
     assert text("load") == "▾ load"
-    assert text("cell", closed=True) == "▸ cell +14 1 step"
+    assert text("cell", closed=True) == "▸ cell +15 2 steps"
     assert text("read0", closed=True).startswith("▸ 12 quiet spans stat")
-    assert text("call", model="vendor/m") == "◆ chat #3 1,204→86 tool_calls"
-    assert text("call", model="m") == "◆ chat #3 vendor/m 1,204→86 tool_calls"
+    assert text("call", model="vendor/m") == "◆ chat #3 1,204→86"
+    assert text("call", model="m") == "◆ chat #3 vendor/m 1,204→86"
+    assert text("cut", model="vendor/m") == "◆ chat ?→5 length"
     assert cell_len(text("call", model="vendor/m", width=12)) <= 12
 
 

@@ -5,32 +5,25 @@ from __future__ import annotations
 from itertools import groupby
 
 from rich.cells import cell_len
-from textual import events
-from textual.message import Message
 from textual.strip import Strip
 
-from replay import display
+from replay import density, display
 from replay.document import Piece, Tone, words
+from replay.markers import MarkerKind
 from replay.session import Session
-from replay.tui.widgets.lines import Toned
-from replay.waterfall import column, track
+from replay.tui.widgets.pointed import Pointed
+from replay.window import Window
+
+_SPEED_WIDTH = 6  # of the widest one, `0.25×»`, so that the track stays where it is
 
 
-class Scrubber(Toned):
-    """`▶ 00:12.300 / 00:48.260  4×` and a track with markers; click or drag on it to go there."""
-
-    class Moved(Message):
-        """The user pointed at a share of the run, 0 to 1."""
-
-        def __init__(self, share: float) -> None:
-            super().__init__()
-            self.share = share
+class Scrubber(Pointed):
+    """`▶ 00:12.300 / 00:48.260  4×` and a track with markers, of the time that is in sight; click or drag on it to go there."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(id="scrubber")
         self._session = session
-        self._track_at = 0
-        self._dragging = False
+        self._cells: tuple[object, dict[int, density.Cell], dict[int, MarkerKind | str]] = None, {}, {}
 
     @property
     def lead_width(self) -> int:
@@ -41,14 +34,15 @@ class Scrubber(Toned):
         """Draws it."""
         lead = self._lead()
         width = self.size.width
-        self._track_at = sum(cell_len(text) for text, _ in lead)
-        room = width - self._track_at - 1
+        track_at = sum(cell_len(text) for text, _ in lead)
+        room = width - track_at - 1
+        self.track = track_at, room
         return self.strip([*lead, *self._track(room)] if room >= 8 else lead, width)
 
     def _lead(self) -> list[Piece]:
         clock = self._session.clock
         if clock.following:
-            sign, tone = "⏺", Tone.WARN
+            sign, tone = "●", Tone.WARN
         else:
             sign, tone = ("▶", Tone.GOOD) if clock.playing else ("‖", Tone.DIM)
         hours = clock.duration_ns >= 3_600 * 10**9
@@ -58,38 +52,40 @@ class Scrubber(Toned):
             words(f" {sign} ", tone),
             words(position, Tone.STRONG),
             words(f" / {whole}  ", Tone.DIM),
-            words(f"{speed:<4} ", Tone.TEXT if clock.speed != 1 else Tone.DIM),
+            words(f"{speed:<{_SPEED_WIDTH}} ", Tone.TEXT if clock.speed != 1 else Tone.DIM),
         ]
 
     def _track(self, width: int) -> list[Piece]:
-        timeline = self._session.snapshot.timeline
-        head = column(self._session.position_ns, timeline.duration_ns, width)
-        cells = track(timeline.markers, timeline.duration_ns, width)
-        row = [("━", Tone.KEY) if x < head else ("─", Tone.DIM) for x in range(width)]
-        for x, kind in cells.items():
-            row[x] = display.marker_sign(kind)
-        for mark in self._session.bookmarks:
-            row[column(self._session.bookmark_offset_ns(mark), timeline.duration_ns, width)] = "⚑", Tone.WARN
-        row[head] = "●", Tone.NOW
+        session, window = self._session, self.window
+        head = window.cell(session.position_ns, width)
+        played = head if head is not None else width if session.position_ns >= window.end_ns else 0
+        row = [("━", Tone.KEY) if x < played else ("─", Tone.DIM) for x in range(width)]
+        for x, sign in self._marks(width)[1].items():
+            row[x] = display.marker_sign(sign) if isinstance(sign, MarkerKind) else (sign, row[x][1])
+        for mark in session.bookmarks:
+            if (flag := window.cell(session.bookmark_offset_ns(mark), width)) is not None:
+                row[flag] = "⚑", Tone.WARN
+        if head is not None:
+            row[head] = "●", Tone.NOW
         return [words("".join(c for c, _ in same), tone) for tone, same in groupby(row, key=lambda cell: cell[1])]
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Goes there, and starts to drag."""
-        self._dragging = True
-        self.capture_mouse()
-        self._point(event.x)
+    def _marks(self, width: int) -> tuple[dict[int, density.Cell], dict[int, MarkerKind | str]]:
+        """What lies in each cell, and the sign for it; worked out once for what is in sight."""
+        timeline, window = self._session.snapshot.timeline, self.window
+        key = timeline, window, width
+        if self._cells[0] != key:
+            cells = density.cells(timeline.markers, window, width)
+            self._cells = key, cells, density.signs(cells, width)
+        return self._cells[1:]
 
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Drags."""
-        if self._dragging:
-            self._point(event.x)
+    @property
+    def window(self) -> Window:
+        """The time that is in sight."""
+        return self._session.window
 
-    def on_mouse_up(self) -> None:
-        """Lets go."""
-        self._dragging = False
-        self.release_mouse()
-
-    def _point(self, x: int) -> None:
-        width = self.size.width - self._track_at - 1
-        if width > 1:
-            self.post_message(self.Moved(min(max((x - self._track_at) / (width - 1), 0.0), 1.0)))
+    def told(self, cell: int, width: int) -> str:
+        """The instant of a cell, and what lies there."""
+        hours = display.has_hours(self._session.clock.duration_ns)
+        text = display.clock(self.window.instant(cell, width), hours=hours)
+        found = self._marks(width)[0].get(cell)
+        return f"{text}  {density.words(found)}" if found else text
