@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -115,6 +114,7 @@ def _without_prefix(texts: Sequence[str]) -> Sequence[str]:
     """Without what all of them begin with, up to a slash: an ellipsis stands for it."""
     if not texts:
         return texts
-    prefix = commonprefix(texts)  # noqa: RUF071 - names, not paths
+    low, high = min(texts), max(texts)  # what these share all share
+    prefix = low[: next((at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))]
     slash = prefix.rfind("/")
     return [f"…{text[slash:]}" for text in texts] if slash > 0 else texts

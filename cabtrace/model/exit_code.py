@@ -14,7 +14,7 @@ _EXIT_CODE: Final = re.compile(
 
 
 def exit_code_in(result: str, *, ends: int = _ENDS) -> int | None:
-    """The exit code that the first and the last `ends` characters of a tool's result tell of; the last where there are several."""
+    """The exit code that the first or the last `ends` characters of a result tell of; the last where there are several."""
     text = result if len(result) <= 2 * ends else f"{result[:ends]}\n{result[-ends:]}"
     codes = [next(group for group in found if group) for found in _EXIT_CODE.findall(text)]
     return int(codes[-1][:10]) if codes else None

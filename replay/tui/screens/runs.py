@@ -135,15 +135,12 @@ class RunsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="look")
     def _look(self, watch: StoreWatch | None, rows: Sequence[RunRow]) -> None:
         worker = get_current_worker()
-        try:
-            watch = watch or StoreWatch(self._store, rows)
-            found = watch.look(lambda: worker.is_cancelled)
-        finally:
-            self._looking = False
-        self.post_message(self.Looked(watch, found))
+        watch = watch or StoreWatch(self._store, rows)
+        self.post_message(self.Looked(watch, watch.look(lambda: worker.is_cancelled)))
 
     def on_runs_screen_looked(self, message: Looked) -> None:
         """Takes over what changed."""
+        self._looking = False
         if self.list.reading:
             return
         self._watch = message.watch
