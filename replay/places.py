@@ -231,7 +231,7 @@ def _named(text: str, timeline: Timeline) -> Found:
         title = display.title(span)
         if wanted in span.name.casefold() or wanted in title.casefold():
             return 0
-        return 1 if wanted in f"{title} {display.detail(span) or display.spent(span)}".casefold() else None
+        return 1 if wanted in f"{title} {display.detail(span)}".casefold() else None
 
     spans = timeline.spans
     found = _best(((place, spans[place]) for place in range(min(len(spans), _LOOK_AT))), rank)

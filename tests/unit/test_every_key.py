@@ -146,6 +146,8 @@ RUNS = {
     "runs.end": after(chosen=MANY + 2 - 1),
     "runs.open": after(top="ReplayScreen"),
     "runs.filter": after(ask="FILTER", focus="prompt"),
+    "runs.sort": after(text=has("newest first")),
+    "runs.back": after("f", failed_only=False),
     "runs.failed": after(failed_only=True, entries=MANY + 1, text=has("failed only")),
     "runs.triage": after(grouped=True, entries=more, text=has("by cause")),
     "runs.fold.close": after("t", "home", entries=fewer),
@@ -158,11 +160,12 @@ RUNS = {
 }
 
 QUIT = {"quit", "compare.quit", "runs.quit"}
+SUSPEND = {"suspend", "compare.suspend", "runs.suspend"}  # see tests/integration/test_replay_suspend.py
 
 
 def test_every_key_of_every_table_has_a_line_here():
     ids = {key.id for table in TABLES.values() for key in table}
-    assert {*REPLAY, *COMPARE, *RUNS, "runs.reload", *QUIT} == ids
+    assert {*REPLAY, *COMPARE, *RUNS, "runs.reload", *QUIT, *SUSPEND} == ids
 
 
 def in_turn(title: str) -> list[Key]:

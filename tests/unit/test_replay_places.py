@@ -155,7 +155,6 @@ def test_words_that_a_row_shows_are_found_after_names(tmp_path: Path, monkeypatc
         monkeypatch.setattr(places, "_LOOK_AT", look_at)
         assert shown("shell cargo") == "shell cargo build"
         assert shown("CARGO TEST") == "shell cargo test"
-        assert shown("tool_calls").startswith("chat #1 ")
         assert shown("rust-error") == "cell "  # in its name, and in what others show
 
 

@@ -31,6 +31,7 @@ CLOSING = ("escape", "q", "question_mark", "space", "enter")
 SCROLLING = {"down": 1, "up": -1}
 PAGING = {**SCROLLING, "pagedown": 2, "pageup": -2}
 PANNING = ("ctrl+left", "ctrl+right", "left_parenthesis", "right_parenthesis")  # see test_replay_terminal_sight
+JUMPING = ("j", "k", "J", "K")  # see test_replay_panel_parts
 CANCELLING = ("q", "escape")
 TYPING = ("enter", "shift+enter", "up", "down", "escape", "backspace", "ctrl+h", "ctrl+u", "ctrl+w")
 TESTED = {
@@ -39,7 +40,7 @@ TESTED = {
     "OpeningScreen": {*CANCELLING},
     "CompareOpeningScreen": {*CANCELLING},
     "TerminalPane": {*PAGING, *PANNING},
-    "DocumentView": {*PAGING, "enter"},
+    "DocumentView": {*PAGING, "enter", *JUMPING},
 }
 NO_TASK = "cabtrace: The task of this run cannot be found. Name its folder with --task."
 
