@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cabtrace.errors import NotARunError
+from cabtrace.limits import MIB
+from cabtrace.store import layout
 from replay.loading import Progress
 from replay.run import ReplayRun
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from replay.places import Found, Place
 
 _SOON_S: Final = 0.1
+_LARGE_BYTES: Final = 8 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def open_run(path: Path, place: Place | None, *, progress: Progress = lambda sha
 
 def open_soon(path: Path, place: Place | None) -> OpenedRun | None:
     """The same; None where it takes long. Raises as `open_run`."""
+    if _is_to_be_indexed(path):
+        return None
     began_s = time.monotonic()
 
     def report(_: float) -> None:
@@ -57,3 +62,15 @@ def open_soon(path: Path, place: Place | None) -> OpenedRun | None:
         return open_run(path, place, progress=report)
     except _TakesLongError:
         return None
+
+
+def _is_to_be_indexed(path: Path) -> bool:
+    """Whether so much was recorded that it has an index, and that is not there or older."""
+    try:
+        looks = [found.stat() for name in (layout.TRACE, layout.TERMINAL) if (found := path / name).exists()]
+        if sum(look.st_size for look in looks) < _LARGE_BYTES:
+            return False
+        index = path / layout.INDEX
+        return not index.exists() or index.stat().st_mtime_ns < max(look.st_mtime_ns for look in looks)
+    except OSError:
+        return False  # the reader proper says what is wrong

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cabtrace.errors import EXIT_HARNESS
 from cabtrace.gc_pause import gc_paused
@@ -11,6 +12,9 @@ from cabtrace.gc_pause import gc_paused
 if TYPE_CHECKING:
     from replay.child import Child
     from replay.places import Place
+
+
+_COLLECT_AFTER: Final = (50_000, 20, 50)
 
 
 def run_app(
@@ -42,6 +46,8 @@ def run_app(
         from replay.tui.keymap import default_keymap_path, load_keymap
 
     own = default_keymap_path()
+    # A key of a large run makes thousands of short-lived objects; at Python's own threshold it would often wait for a collection.
+    gc.set_threshold(*_COLLECT_AFTER)
     keys = load_keymap(keymap) if keymap is not None else load_keymap(own, optional=True)
     settings = own.with_name("settings.toml")
     app = ReplayApp(
