@@ -352,7 +352,9 @@ def test_a_transcripts_exit_code_counts_more_than_one_read_from_the_words_of_the
     guess = {sc.PROCESS_EXIT_CODE: 1, sc.TOOL_EXIT_CODE_FROM: "result", sc.ERROR_TYPE: "1"}
     guessed = replace(guessed, attributes={**guessed.attributes, **guess}, status_code=STATUS_ERROR, status_message="guessed")
 
-    (tool,) = of_kind(merged([guessed, *harness()], [TranscriptToolCall("call_1", "Bash", exit_code=code)]), sc.SpanKind.TOOL_CALL)
+    (tool,) = of_kind(
+        merged([guessed, *harness()], [TranscriptToolCall("call_1", "Bash", exit_code=code)]), sc.SpanKind.TOOL_CALL
+    )
 
     assert tool.attributes[sc.PROCESS_EXIT_CODE] == code
     assert sc.TOOL_EXIT_CODE_FROM not in tool.attributes
