@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,8 @@ _SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
 async def play(scratch: Path) -> dict[str, Any]:
     """The real app at 1x, the terminal at 200x50 over the whole screen."""
     from replay.tui.app import ReplayApp
-    from replay.tui.screens.replay import FRAME_S, ReplayScreen
+    from replay.tui.screens.playback import FRAME_S
+    from replay.tui.screens.replay import ReplayScreen
     from replay.tui.widgets.terminal_pane import TerminalPane
     from tests.support.pilot import settle
     from tests.support.sample_run import build_sample_run
@@ -240,7 +242,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.child:
         what, path, *rest = options.child
-        actions = {"index": index, "seek": lambda p: seek(p, int(rest[0])), "play": lambda p: asyncio.run(play(p))}
+        actions: dict[str, Callable[[Path], dict[str, Any]]] = {"index": index, "seek": lambda p: seek(p, int(rest[0])), "play": lambda p: asyncio.run(play(p))}
         print(json.dumps(actions[what](Path(path))))
         return
     with tempfile.TemporaryDirectory() as folder:
