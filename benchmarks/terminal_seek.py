@@ -242,7 +242,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.child:
         what, path, *rest = options.child
-        actions: dict[str, Callable[[Path], dict[str, Any]]] = {"index": index, "seek": lambda p: seek(p, int(rest[0])), "play": lambda p: asyncio.run(play(p))}
+        actions: dict[str, Callable[[Path], dict[str, Any]]] = {
+            "index": index,
+            "seek": lambda p: seek(p, int(rest[0])),
+            "play": lambda p: asyncio.run(play(p)),
+        }
         print(json.dumps(actions[what](Path(path))))
         return
     with tempfile.TemporaryDirectory() as folder:
