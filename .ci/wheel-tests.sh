@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# wheel-tests.sh PYTHON [MARKS]: the tests against the built wheel in a clean environment with no extras, outside of the checkout.
+# wheel-tests.sh PYTHON [FOLDER...]: the tests (all folders, else those named; none that takes long) against the built wheel in a clean
+# environment with no extras, outside of the checkout.
 set -euo pipefail
 python=$1
-marks=${2:+ and $2}
+shift
 here=$(pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -16,4 +17,4 @@ cp -r tests examples pyproject.toml README.md docs "$work/"
 cd "$work"
 rm -rf tests/house # these look at the checkout itself
 "$work/venv/bin/python" -c 'import cabtrace, replay, exporters, pathlib, sys; sys.exit("site-packages" not in cabtrace.__file__)'
-"$work/venv/bin/python" -m pytest -n auto --dist loadgroup -m "not docker and not matrix and not backends$marks"
+"$work/venv/bin/python" -m pytest -n auto --dist loadgroup -m "not docker and not matrix and not backends and not slow" "$@"
