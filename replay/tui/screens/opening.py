@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
-from textual.worker import Worker, get_current_worker
+from textual.worker import Worker, WorkerCancelled, get_current_worker
 
 from cabtrace.errors import CabtraceError
 from cabtrace.store.lines import nests_deeper, read_regular
@@ -124,7 +124,7 @@ class OpeningScreen(Screen[None]):
 
         try:
             opened = open_run(self._path, self._place, progress=self._progress(get_current_worker()))
-        except _CancelledError:
+        except WorkerCancelled:
             return
         except CabtraceError as error:
             self.post_message(self.Failed(error))
@@ -138,7 +138,7 @@ class OpeningScreen(Screen[None]):
         def report(share: float) -> None:
             nonlocal shown_at
             if worker.is_cancelled:
-                raise _CancelledError
+                raise WorkerCancelled
             if time.monotonic() - shown_at > _REPORT_S:
                 shown_at = time.monotonic()
                 self.post_message(self.Advanced(share))
@@ -156,10 +156,6 @@ class OpeningScreen(Screen[None]):
             self.app.pop_screen()
         else:
             self.app.exit()
-
-
-class _CancelledError(Exception):
-    """The user does not want to wait."""
 
 
 def _preload() -> None:
